@@ -1,0 +1,26 @@
+"""A machine of the user's inventory."""
+
+import msgspec
+
+__all__ = ["LOCAL", "Server"]
+
+LOCAL = "local"  # the built-in server: this machine, without SSH
+
+
+class Server(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One entry of the inventory; admin: the login that `servers add` used, root or a user with sudo."""
+
+    name: str
+    host: str
+    port: int = 22
+    user: str = "tako"
+    admin: str = ""
+    description: str = ""
+    arch: str = ""
+    libc: str = ""
+    python: str = ""
+
+    @property
+    def address(self) -> str:
+        """Words for people: user@host:port."""
+        return self.name if self.name == LOCAL else f"{self.user}@{self.host}:{self.port}"
