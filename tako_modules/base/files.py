@@ -1,6 +1,7 @@
 """Files that are whole or absent: atomic writes, names that stay inside, digests, locks."""
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -10,9 +11,38 @@ from pathlib import Path, PurePosixPath
 
 from .errors import TakoError
 
-__all__ = ["BLOCK", "file_digest", "file_lock", "safe_join", "sync_directory", "write_atomic"]
+__all__ = [
+    "BLOCK",
+    "DiskFull",
+    "disk_errors",
+    "file_digest",
+    "file_lock",
+    "safe_join",
+    "sync_directory",
+    "write_atomic",
+]
 
 BLOCK = 1 << 20  # bytes read at a time while hashing: large enough for the disk, small enough for memory
+
+
+class DiskFull(TakoError):
+    """The disk has no room, or the quota is used up."""
+
+    code = "disk_full"
+
+
+@contextlib.contextmanager
+def disk_errors(what: str) -> Iterator[None]:
+    """Turn the system's errors about files into ours; what: what was being done, e.g. "store the upload"."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(
+                f"cannot {what}: the disk is full", hint="free space (look with `df -h`), try again"
+            ) from error
+        raise TakoError(f"cannot {what}: {reason}") from error
 
 
 def write_atomic(path: Path, data: bytes, mode: int = 0o644) -> None:

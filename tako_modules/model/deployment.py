@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-__all__ = ["AppState", "Counters", "Deployment", "Kind", "Outcome", "Rollout", "Shape"]
+__all__ = ["AppState", "Counters", "Deployment", "Kind", "Outcome", "Rollout", "Shape", "Vitals"]
 
 
 class AppState(StrEnum):
@@ -48,9 +48,10 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
 class Rollout(msgspec.Struct, frozen=True, kw_only=True):
     """One run of a change, from its message to its end; a row of the store.
 
-    before: the shape that serves until `after` does, None for a first deploy; undoing: it failed or was cancelled and
-    the shape before is being restored; window: seconds that a new instance must stay healthy before it gets traffic;
-    parallel: all instances start at once; started_at: wall time; deadline: monotonic seconds.
+    before: the shape that serves until `after` does, None for a first deploy; committed: all new instances have traffic
+    and the new shape is in force; undoing: it failed or was cancelled and the shape before is being restored;
+    window: seconds that a new instance must stay healthy before it gets traffic; parallel: all instances start at once;
+    started_at, finished_at: wall time; deadline: monotonic seconds; first_number: instances from here on are its own.
     """
 
     id: str
@@ -60,6 +61,7 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
     before: Shape | None = None
     window: float = 2.0
     parallel: bool = False
+    committed: bool = False
     undoing: bool = False
     outcome: Outcome = Outcome.IN_PROGRESS
     reason: str = ""
@@ -68,6 +70,7 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: float | None = None
     deadline: float = 0.0
     first_number: int = 0
+    requested_by: str = ""
 
 
 class Counters(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,6 +109,20 @@ class Counters(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class Vitals(msgspec.Struct, frozen=True, kw_only=True):
+    """How a deployment is faring, known only while control runs; times are monotonic seconds.
+
+    awake: an on-demand deployment should have an instance now; crashes: unexpected ends in a row; next_start_at: no
+    replacement before; active_at: the last request that was seen; reason: why the last instance failed.
+    """
+
+    awake: bool = False
+    crashes: int = 0
+    next_start_at: float = 0.0
+    active_at: float = 0.0
+    reason: str = ""
+
+
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     """One deployment id on a server: what it should be, and what is changing it.
 
@@ -120,3 +137,4 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     next_number: int = 1
     rollout: Rollout | None = None
     last: Rollout | None = None
+    vitals: Vitals = Vitals()

@@ -30,7 +30,10 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Release(msgspec.Struct, frozen=True, kw_only=True):
-    """One version of a deployment on a server; served: it was healthy for its stability window."""
+    """One version of a deployment on a server; served: it was healthy for its stability window.
+
+    size, sha256: of the artifact that it was unpacked from.
+    """
 
     app: str
     version: str
@@ -38,5 +41,6 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     env: dict[str, str] = {}
     recipe: Recipe | None = None
     size: int = 0
+    sha256: str = ""
     prepared: bool = False
     served: bool = False

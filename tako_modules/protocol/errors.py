@@ -1,6 +1,10 @@
 """What can be wrong with the bytes or fields of a message."""
 
-__all__ = ["FrameError", "MessageError"]
+import msgspec
+
+__all__ = ["UNREADABLE", "FrameError", "MessageError"]
+
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)  # what msgspec raises for bytes of a stranger
 
 
 class FrameError(Exception):

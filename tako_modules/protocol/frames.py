@@ -20,27 +20,38 @@ class LineDecoder:
 
     def __init__(self) -> None:
         self._buffer = bytearray()
+        self._searched = 0  # bytes at the start of the buffer that hold no newline: each is looked at once
 
     def feed(self, data: bytes) -> None:
-        """Take bytes from the peer; raises FrameError when a line grows over LINE_LIMIT."""
+        """Take bytes from the peer; raises FrameError when the line that is being read grows over LINE_LIMIT."""
         self._buffer += data
-        if len(self._buffer) > LINE_LIMIT and self._buffer.find(b"\n", 0, LINE_LIMIT + 1) < 0:
+        if len(self._buffer) > LINE_LIMIT and self._end() < 0:
             raise FrameError(f"a line is longer than {LINE_LIMIT} bytes")
 
     def line(self) -> bytes | None:
-        """Give the next whole line without its newline, or None when more bytes are needed."""
-        end = self._buffer.find(b"\n")
+        """Give the next whole line without its newline, or None when more bytes are needed; raises as feed does."""
+        end = self._end()
         if end < 0:
             return None
+        if end > LINE_LIMIT:
+            raise FrameError(f"a line is longer than {LINE_LIMIT} bytes")
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]
+        self._searched = 0
         return line
 
     def rest(self) -> bytes:
         """Give what follows the last line and forget it: an upload's frames may have come with the line."""
         rest = bytes(self._buffer)
         self._buffer.clear()
+        self._searched = 0
         return rest
+
+    def _end(self) -> int:
+        end = self._buffer.find(b"\n", self._searched)
+        if end < 0:
+            self._searched = len(self._buffer)
+        return end
 
 
 class FrameDecoder:

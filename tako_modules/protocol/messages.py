@@ -10,7 +10,7 @@ import msgspec
 
 from tako_modules.model.release import Recipe
 
-from .errors import MessageError
+from .errors import UNREADABLE, MessageError
 from .version import LATER
 
 __all__ = ["REQUESTS", "Owner", "Request", "decode_request", "encode_request"]
@@ -251,7 +251,7 @@ def decode_request(line: bytes) -> Request:
         return _requests.decode(line)
     except msgspec.ValidationError as error:
         raise _explain(line, error) from error
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise MessageError(f"the line is not JSON: {error}") from error
 
 
@@ -259,7 +259,7 @@ def _explain(line: bytes, error: msgspec.ValidationError) -> MessageError:
     try:
         table = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
         command = msgspec.json.decode(table.get("command", b"null"), type=str | None)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return MessageError(f"a request is an object with a command: {error}")
     if command is None:
         return MessageError("the request has no command", hint='send {"command":"hello","protocol_version":3}')

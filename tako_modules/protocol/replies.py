@@ -6,7 +6,7 @@ import msgspec
 
 from tako_modules.model.deployment import Counters
 
-from .errors import MessageError
+from .errors import UNREADABLE, MessageError
 from .messages import Owner
 
 __all__ = ["Failure", "decode_data", "decode_reply", "encode_data", "encode_error", "encode_event"]
@@ -319,7 +319,7 @@ def decode_reply(line: bytes) -> bytes | Failure | None:
     """
     try:
         read = msgspec.json.decode(line, type=_Line)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise MessageError(f"the server's answer cannot be read: {error}") from error
     if read.event:
         return None
@@ -334,5 +334,5 @@ def decode_data(data: bytes, kind: type[T]) -> T:
     """Read an event's line or a reply's data as its struct; raises MessageError."""
     try:
         return msgspec.json.decode(data, type=kind)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise MessageError(f"the server's answer is not what was asked for: {error}") from error

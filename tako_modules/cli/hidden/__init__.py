@@ -1,0 +1,1 @@
+"""Commands that programs call and people do not: `run(arguments) -> exit code`, started without click for speed."""

@@ -1,0 +1,69 @@
+"""The options that every verb takes, and what was typed of them as one value."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import click
+
+__all__ = ["Options", "chosen", "common"]
+
+_KEY = "tako.options"
+F = TypeVar("F", bound=Callable[..., object])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What was typed of the common options; env and config: None when the verb decides."""
+
+    env: str | None = None
+    config: Path | None = None
+    yes: bool = False
+    json: bool = False
+    plain: bool = False
+    quiet: bool = False
+    verbose: bool = False
+
+
+class _Common(NamedTuple):
+    names: tuple[str, ...]
+    help: str
+    metavar: str | None = None
+    type: click.Path | None = None
+
+
+_COMMON = (
+    _Common(("--env",), "The environment it is about.", "NAME"),
+    _Common(("-c", "--config"), "Use this file for tako.toml.", "FILE", click.Path(dir_okay=False, path_type=Path)),
+    _Common(("-y", "--yes"), "Answer every question with yes."),
+    _Common(("--json",), "Print one JSON document on standard output."),
+    _Common(("--plain",), "No colours and no moving lines."),
+    _Common(("-q", "--quiet"), "Results and errors only."),
+    _Common(("-v", "--verbose"), "Tell more, also of failures."),
+)
+
+
+def common(function: F) -> F:
+    """Give a verb the common options; inside it `chosen()` has what was typed."""
+    for one in reversed(_COMMON):
+        function = click.option(
+            *one.names,
+            is_flag=one.metavar is None,
+            default=False if one.metavar is None else None,
+            metavar=one.metavar,
+            type=one.type,
+            help=one.help,
+            expose_value=False,
+            callback=_keep,
+        )(function)
+    return function
+
+
+def chosen() -> Options:
+    """Give what was typed of the common options, inside of a running verb."""
+    return Options(**click.get_current_context().meta.get(_KEY, {}))
+
+
+def _keep(context: click.Context, parameter: click.Parameter, value: object) -> None:
+    context.meta.setdefault(_KEY, {})[parameter.name] = value

@@ -1,0 +1,149 @@
+"""The end of a deploy in words: what happened on which server, what it cost, and what to type next."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from tako_modules.base.errors import TakoError
+from tako_modules.base.text import duration_text
+from tako_modules.deploy.story import Done, Job
+from tako_modules.protocol.replies import FailureData
+
+from .console import Console
+from .steps import sent_text
+
+__all__ = ["Facts", "failure_lines", "show", "url"]
+
+HTTPS = 443
+LOG_LINES = 20
+BODY = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that a receipt tells."""
+
+    job: Job
+    env: str
+    done: Sequence[Done]
+    build_seconds: float
+
+
+def url(route: str, port: int) -> str:
+    """Make the address to open: a route's host and path, and the port where it is not 443."""
+    host, slash, path = route.partition("/")
+    path = path.removesuffix("*").removesuffix("/") if slash else ""
+    host = "www" + host.removeprefix("*") if host.startswith("*.") else host
+    return f"https://{host}{'' if port == HTTPS else f':{port}'}/{path}"
+
+
+def failure_lines(failure: FailureData) -> list[str]:
+    """Word why an instance or a command failed: rule, what was seen, last lines."""
+    lines = [f"  rule:   {failure.rule}"]
+    if failure.url:
+        lines.append(
+            f"  probe:  GET {failure.url}" if not failure.url.startswith("tcp") else f"  probe:  {failure.url}"
+        )
+    if failure.status:
+        lines.append(f"  status: {failure.status}")
+    if failure.exit_code is not None:
+        lines.append(f"  exit:   {failure.exit_code}")
+    if failure.detail:
+        lines.append(f"  seen:   {failure.detail}")
+    if failure.body:
+        lines.append(f"  body:   {failure.body[:BODY]!r}")
+    if failure.log:
+        lines.append("  last lines:")
+        lines += [f"    {line}" for line in failure.log[-LOG_LINES:]]
+    return lines
+
+
+def show(screen: Console, facts: Facts, error: TakoError | None) -> None:
+    """Print the receipt, in 80 columns, or the one document."""
+    screen.emit(_document(facts, error))
+    for one in facts.done:
+        if one.error is not None:
+            _show_failure(screen, one, alone=len(facts.done) == 1)
+        elif one.deployed is not None:
+            _show_success(screen, facts, one)
+    if len(facts.done) > 1:
+        screen.line()
+        screen.table(("server", "result"), [(one.server, _outcome(one)) for one in facts.done])
+    if error is None and not screen.options.json:
+        screen.line()
+        rollback = "tako rollback" if facts.env == "production" else f"tako rollback --env {facts.env}"
+        screen.line(f"  go back:  {rollback}")
+        for route in facts.job.routes:
+            screen.line(f"  {url(route, facts.done[0].https_port)}")
+
+
+def _outcome(one: Done) -> str:
+    return "deployed" if one.error is None else one.error.message.splitlines()[0][:60]
+
+
+def _show_failure(screen: Console, one: Done, *, alone: bool) -> None:
+    error = one.error
+    if error is None:
+        return
+    if not alone:
+        screen.say(f"{one.server}: {error.message}")
+        if error.hint:
+            screen.say(f"  → {error.hint}")
+    failure = getattr(error, "failure", None)
+    if isinstance(failure, FailureData):
+        for line in failure_lines(failure):
+            screen.say(line)
+
+
+def _show_success(screen: Console, facts: Facts, one: Done) -> None:
+    deployed = one.deployed
+    if deployed is None:
+        return
+    receipt = deployed.receipt
+    counts = receipt.requests
+    screen.line(f"{facts.job.app} {deployed.version} is live on {one.server}")
+    for made in receipt.instances:
+        times = f"healthy after {duration_text(made.healthy_after)}, traffic after {duration_text(made.admitted_after)}"
+        screen.line(f"  instance {made.id}  port {made.port}  {times}")
+    phases = {"build": facts.build_seconds, **one.phases}
+    screen.line("  " + " · ".join(f"{name} {duration_text(seconds)}" for name, seconds in phases.items()))
+    screen.line(f"  {sent_text(one.sent, one.saved)}")
+    screen.line(
+        f"  requests meanwhile: {counts.started} started, {counts.finished} finished, {counts.failed} failed"
+        + (f", longest wait {counts.longest_wait} ms" if counts.started else "")
+    )
+    for warning in deployed.warnings:
+        screen.warn(warning)
+
+
+def _document(facts: Facts, error: TakoError | None) -> dict[str, object]:
+    return {
+        "schema": "tako.deploy/1",
+        "app": facts.job.app,
+        "env": facts.env,
+        "version": facts.job.artifact.version,
+        "outcome": "success" if error is None else error.code,
+        "routes": list(facts.job.routes),
+        "servers": [_server_document(one) for one in facts.done],
+    }
+
+
+def _server_document(one: Done) -> dict[str, object]:
+    document: dict[str, object] = {
+        "server": one.server,
+        "phases": {name: round(seconds, 3) for name, seconds in one.phases.items()},
+        "bytes_sent": one.sent,
+        "bytes_saved": one.saved,
+    }
+    if one.deployed is not None:
+        document["deployed"] = msgspec.to_builtins(one.deployed)
+    if one.error is not None:
+        failure = getattr(one.error, "failure", None)
+        document["error"] = {
+            "code": one.error.code,
+            "message": one.error.message,
+            "hint": one.error.hint,
+            "failure": msgspec.to_builtins(failure) if isinstance(failure, FailureData) else None,
+        }
+    return document

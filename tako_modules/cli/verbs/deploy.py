@@ -1,0 +1,138 @@
+"""`tako deploy`: build this project and roll it out on its servers."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+import click
+
+from tako_modules.base import ids
+from tako_modules.base.clock import SystemClock
+from tako_modules.base.errors import Cancelled, ConfigError
+from tako_modules.base.text import size_text
+from tako_modules.build import artifact
+from tako_modules.cli import receipt, session, steps
+from tako_modules.cli.console import Console, console
+from tako_modules.cli.options import chosen, common
+from tako_modules.cli.session import PRODUCTION, Session
+from tako_modules.config import edit
+from tako_modules.deploy.main import Deploy, verdict
+from tako_modules.deploy.story import Job
+from tako_modules.deploy.target import Target
+from tako_modules.model.server import LOCAL
+from tako_modules.workspace.project import Workspace
+
+EXAMPLE = "tako deploy --env production --yes"
+
+
+@click.command("deploy", epilog=f"Example: {EXAMPLE}")
+@click.option("--plan", is_flag=True, help="Print what would be done, and change nothing.")
+@click.option("--server", "servers", multiple=True, metavar="NAME", help="Only this server; may be repeated.")
+@click.option("--note", default="", metavar="TEXT", help="Kept with the deployment on the server.")
+@click.option("--wait", type=click.FloatRange(0, 86400), default=0.0, metavar="SECONDS", help="Queue for the lease.")
+@common
+def command(plan: bool, servers: tuple[str, ...], note: str, wait: float) -> None:
+    """Build this project and roll it out on its servers, without losing a request."""
+    options = chosen()
+    screen = console(options)
+    opened = Session(options, screen)
+    workspace = opened.workspace()
+    for warning in workspace.project.warnings:
+        screen.warn(warning)
+    targets = opened.targets(workspace, servers) or [_offer(opened, workspace)]
+    if plan:
+        _print_plan(screen, workspace, opened.env, targets)
+        return
+    if opened.env == PRODUCTION and session.interactive():
+        names = ", ".join(target.name for target in targets)
+        session.confirm(options, f"Deploy {workspace.project.name} to production on {names}?")
+    session.run(lambda: _deploy(opened, workspace, targets, note, wait))
+
+
+def _offer(opened: Session, workspace: Workspace) -> Target:
+    """Choose a server for an environment that has none, and write it down; raises ConfigError."""
+    known = [server for server in opened.inventory() if server.name != LOCAL]
+    names = [server.name for server in known] or [LOCAL]
+    table = f'[servers.{names[0]}]\nenv = "{opened.env}"'
+    if len(names) > 1 or not session.interactive():
+        raise ConfigError(
+            f"{workspace.file.name} maps no server to {opened.env}",
+            hint=f"add to {workspace.file.name}:\n{table}\nor add a server with `tako servers add root@<host>`",
+        )
+    session.confirm(opened.options, f"Deploy to {names[0]}, and write that into {workspace.file.name}?")
+    text = edit.add_server_mapping(workspace.file.read_text(), names[0], opened.env)
+    workspace.file.write_text(text)
+    return opened.targets(opened.workspace())[0]
+
+
+def _print_plan(screen: Console, workspace: Workspace, env: str, targets: list[Target]) -> None:
+    project = workspace.project
+    found = steps.plan(project, env, targets)
+    for line in found:
+        screen.line(line)
+    screen.emit({"schema": "tako.plan/1", "app": project.name, "env": env, "steps": found})
+
+
+async def _deploy(opened: Session, workspace: Workspace, targets: list[Target], note: str, wait: float) -> None:
+    project, screen, clock = workspace.project, opened.console, SystemClock()
+    environment = project.environment(opened.env)
+    if environment is None:
+        raise ConfigError(f"the environment {opened.env} is not declared")
+    started = clock.monotonic()
+    built: artifact.Artifact | None = None
+    async with _stopped_by_signal(None):
+        with screen.step(f"building {project.name}"):
+            built = await artifact.make(project, workspace.folder, screen.detail)
+    if built is None:
+        raise Cancelled("cancelled while building: nothing was changed", hint=f"run `{EXAMPLE}` to deploy")
+    build_seconds = clock.monotonic() - started
+    screen.say(f"version {built.version}, {built.files} files, {size_text(built.size)}")
+    job = Job(
+        app=ids.deployment_id(project.name, opened.env),
+        artifact=built,
+        env=project.variables(opened.env),
+        recipe=built.recipe,
+        routes=environment.routes,
+        note=note,
+        wait=wait,
+    )
+    shown = steps.Shown(screen, several=len(targets) > 1)
+    running = Deploy(
+        job,
+        targets,
+        release=project.release,
+        reach=opened.reach,
+        progress=shown,
+        clock=clock,
+    )
+    async with _stopped_by_signal(running):
+        done = await running.run()
+        shown.end_all(frozenset(one.server for one in done if one.error is not None))
+        error = verdict(done)
+        receipt.show(screen, receipt.Facts(job, opened.env, done, build_seconds), error)
+        if error is not None:
+            raise error
+
+
+@asynccontextmanager
+async def _stopped_by_signal(running: Deploy | None) -> AsyncIterator[None]:
+    """First Ctrl-C: undo; second: leave the rest to the servers. Without a running deploy the body is cancelled."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_listen, running, tasks.cancel_scope)
+        yield
+        tasks.cancel_scope.cancel()
+
+
+async def _listen(running: Deploy | None, scope: anyio.CancelScope) -> None:
+    import signal
+
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for _ in signals:
+            if running is None:
+                scope.cancel()
+                return
+            if running.stopping:
+                raise Cancelled(
+                    "left: the servers finish or undo what they began", hint="run `tako status` to see how it ended"
+                )
+            await running.stop()

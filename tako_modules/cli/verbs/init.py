@@ -1,0 +1,84 @@
+"""`tako init`: write a tako.toml that says what was found and, as comments, what else there is."""
+
+from pathlib import Path
+
+import click
+
+from tako_modules.base import text
+from tako_modules.base.errors import ConfigError, UsageError
+from tako_modules.base.files import write_atomic
+from tako_modules.cli.console import console
+from tako_modules.cli.options import chosen, common
+from tako_modules.config import read
+from tako_modules.runtimes import catalog
+from tako_modules.workspace.project import FILE, detect_name
+
+EXAMPLE = "tako init --name shop --route shop.example.com --server la --yes"
+
+TEMPLATE = """\
+# What tako needs to know of this app. All keys: docs/reference/config.md
+name = "{name}"
+{runtime}
+# main = "public"                  # what a static site serves, or what {{main}} in start stands for
+# build = "npm run build"          # runs on this machine before every deploy
+# release = "bin/migrate"          # runs once per deploy on the first server, before any traffic moves
+
+# [vars]                           # environment of every instance
+# LOG_LEVEL = "info"
+
+# [health]                         # without it any answer below 500 to GET / counts as ready
+# path = "/status"
+
+[envs.production]
+route = "{route}"
+{server}"""
+
+
+@click.command("init", epilog=f"Example: {EXAMPLE}")
+@click.option("--name", metavar="NAME", help="The app's name; found in the project when left out.")
+@click.option("--route", metavar="HOST", help="Where it answers in production.")
+@click.option("--server", metavar="NAME", help="The server that runs it: one of `tako servers ls`, or local.")
+@click.option("--runtime", metavar="NAME", help="How it is built and started; found when left out.")
+@common
+def command(name: str | None, route: str | None, server: str | None, runtime: str | None) -> None:
+    """Write a tako.toml for the app in this folder."""
+    options, folder = chosen(), Path.cwd()
+    screen = console(options)
+    file = options.config or folder / FILE
+    if file.exists():
+        raise ConfigError(f"{file.name} is here already", hint=f"edit it, or move it away and run `{EXAMPLE}`")
+    app = text.sanitise_name(name or detect_name(folder) or folder.name) or "app"
+    answer = route or f"{app}.localhost"
+    if route is None:
+        screen.say(f"no --route was given: {answer} is used, which answers on this machine alone")
+    kind = runtime or _detect(folder)
+    written = TEMPLATE.format(
+        name=app, runtime=_runtime_lines(kind), route=answer, server=_server_lines(server or "local")
+    )
+    read.read_project(written, file.name, folder_name=folder.name)
+    write_atomic(file, written.encode())
+    screen.line(f"wrote {file.name}: app {app}, runtime {kind or 'command'}, route {answer}")
+    screen.line("next: tako deploy")
+    screen.emit({"schema": "tako.init/1", "file": str(file), "app": app, "runtime": kind, "route": answer})
+
+
+def _detect(folder: Path) -> str:
+    """Find the runtime; "" when the files do not tell."""
+    for name, runtime in catalog.RUNTIMES.items():
+        if runtime.detect(folder):
+            return name
+    return ""
+
+
+def _runtime_lines(kind: str) -> str:
+    if kind and kind not in catalog.RUNTIMES:
+        raise UsageError(f"there is no runtime {kind}", hint=f"use --runtime {' or '.join(catalog.RUNTIMES)}")
+    if kind == "static":
+        return 'runtime = "static"'
+    if kind == "python":
+        return 'runtime = "python"\nstart = ["uvicorn", "main:app", "--host", "127.0.0.1", "--port", "{port}"]'
+    return 'runtime = "command"\nstart = ["./run", "{port}"]         # must listen on $PORT'
+
+
+def _server_lines(server: str) -> str:
+    return f'\n[servers.{server}]                   # `local` is this machine\nenv = "production"\n'

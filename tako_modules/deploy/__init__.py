@@ -1,0 +1,1 @@
+"""The client's side of every change on servers: build once, then each server's own story, side by side."""

@@ -1,0 +1,127 @@
+"""The built-in server `local`: a user-level `tako serve`, started detached when a command needs it."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from tako_modules.base import files, paths
+from tako_modules.base.clock import Clock
+from tako_modules.base.errors import TakoError, Unreachable
+from tako_modules.mgmt.client import connect_unix
+from tako_modules.model.server import LOCAL
+from tako_modules.supervisor import ports
+
+__all__ = ["PORTS", "ensure", "serve_argv"]
+
+PORTS = ((8080, 8443), (8081, 8444), (8082, 8445), (8083, 8446), (8084, 8447))  # plain and TLS, the first free pair
+START_SECONDS = 30.0
+LOOK_SECONDS = 0.1
+
+
+async def ensure(clock: Clock, say: Callable[[str], None]) -> Path:
+    """Make sure that the built-in server runs; gives its socket. Raises TakoError with the end of its log."""
+    path = paths.local_socket()
+    if await _answers(path):
+        return path
+    folder = paths.home().local
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with files.file_lock(folder / "start.lock"):
+        if await _answers(path):
+            return path
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ports = _free_pair(say)
+        say(f"starting the built-in server on ports {ports[0]} and {ports[1]}; it is not restarted after a reboot")
+        if os.geteuid() == 0:
+            say("you are root: on the built-in server apps run as root too")
+        child = _start(serve_argv(path, ports), folder / "serve.log")
+        await _wait(path, child, folder / "serve.log", clock)
+    return path
+
+
+def serve_argv(path: Path, ports: tuple[int, int]) -> list[str]:
+    """Give the command line that starts it."""
+    program = _program()
+    options = ["--rootless", "--socket", str(path), "--data-dir", str(paths.local_data_dir())]
+    numbers = ["--port", str(ports[0]), "--tls-port", str(ports[1])]
+    return [
+        *program,
+        "serve",
+        *options,
+        *numbers,
+        "--loopback",
+        "--no-acme",
+        "--authority",
+        str(paths.home().authority),
+    ]
+
+
+def _program() -> list[str]:
+    archive = os.environ.get("TAKO_PYZ", "")
+    if archive:
+        return [sys.executable, "-IS", archive]
+    return [sys.executable, str(Path(__file__).parents[2] / "tako.py")]
+
+
+def _start(argv: Sequence[str], journal: Path) -> "subprocess.Popen[bytes]":
+    with open(journal, "wb") as output:
+        return subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/", start_new_session=True
+        )
+
+
+async def _wait(path: Path, child: "subprocess.Popen[bytes]", journal: Path, clock: Clock) -> None:
+    end = clock.monotonic() + START_SECONDS
+    while not await _answers(path):
+        if child.poll() is not None or clock.monotonic() > end:
+            raise _not_started(journal)
+        await clock.sleep(LOOK_SECONDS)
+
+
+def _not_started(journal: Path) -> TakoError:
+    words = journal.read_text(errors="replace").strip().splitlines()[-5:]
+    return TakoError(
+        "the built-in server did not start: " + " / ".join(words or ["it printed nothing"]),
+        hint=f"read {journal}, then run `tako servers restart local`",
+    )
+
+
+async def _answers(path: Path) -> bool:
+    try:
+        async with await connect_unix(path, LOCAL):
+            return True
+    except Unreachable:
+        return False
+
+
+def _free_pair(say: Callable[[str], None]) -> tuple[int, int]:
+    for pair in PORTS:
+        taken = [port for port in pair if not _free(port)]
+        if not taken:
+            return pair
+        say(f"port {taken[0]} is in use by {_holder(taken[0])}: trying the next pair")
+    raise TakoError(
+        f"none of the port pairs {', '.join(f'{plain}/{tls}' for plain, tls in PORTS)} is free",
+        hint="stop what uses them (look with `ss -tlnp`) and try again",
+    )
+
+
+def _free(port: int) -> bool:
+    with closing(socket.socket()) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _holder(port: int) -> str:
+    """Say who listens on a port, as far as this user may see it."""
+    for listener in ports.listeners():
+        if listener.port == port:
+            return f"uid {listener.uid}, address {listener.address}"
+    return "another program"

@@ -1,0 +1,34 @@
+"""What a program tells while it works; the door words it for a terminal, a pipe or NDJSON."""
+
+from typing import Protocol
+
+__all__ = ["Progress", "Silent"]
+
+
+class Progress(Protocol):
+    """Hears of steps; `server` is "" for what happens on this machine."""
+
+    def step(self, server: str, text: str) -> None:
+        """Say that something begins."""
+        ...
+
+    def line(self, server: str, text: str) -> None:
+        """Pass on a line that a command printed."""
+        ...
+
+    def sent(self, server: str, sent: int, total: int) -> None:
+        """Tell how many bytes of an upload have left."""
+        ...
+
+
+class Silent:
+    """Says nothing."""
+
+    def step(self, server: str, text: str) -> None:
+        """Say nothing."""
+
+    def line(self, server: str, text: str) -> None:
+        """Say nothing."""
+
+    def sent(self, server: str, sent: int, total: int) -> None:
+        """Say nothing."""

@@ -1,0 +1,242 @@
+"""What a deploy does on one server, from the first connection to the receipt."""
+
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import msgspec
+
+from tako_modules.base.clock import Clock
+from tako_modules.base.errors import Refused, TakoError
+from tako_modules.base.text import size_text
+from tako_modules.build.artifact import Artifact
+from tako_modules.mgmt.client import Client, Event
+from tako_modules.mgmt.refusal import Refusal, sole_error
+from tako_modules.model.release import Recipe
+from tako_modules.plan import conflicts
+from tako_modules.protocol.messages import Deploy, Prepare, Routes, RunRelease, ServerInfo, Upload
+from tako_modules.protocol.replies import (
+    DeployedData,
+    ExitData,
+    FailureData,
+    PrepareData,
+    RoutesData,
+    ServerInfoData,
+)
+
+from . import lease
+from .gate import Gate, ReleaseFailed
+from .progress import Progress
+from .target import Connection, Reach, Target
+
+__all__ = ["Done", "Job", "Story"]
+
+T = TypeVar("T")
+DISK_FACTOR = 3  # as the server checks it again: archive, content, dependencies
+DISK_MARGIN = 64 << 20
+LAST_LINES = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What is deployed, the same for every server."""
+
+    app: str
+    artifact: Artifact
+    env: dict[str, str]
+    recipe: Recipe
+    routes: tuple[str, ...]
+    note: str = ""
+    wait: float = 0.0
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True):
+    """How it ended on one server; seconds per phase; https_port: where the app answers."""
+
+    server: str
+    deployed: DeployedData | None = None
+    error: TakoError | None = None
+    reached: bool = False
+    phases: dict[str, float] = {}
+    sent: int = 0
+    saved: int = 0
+    https_port: int = 443
+
+
+@dataclass(slots=True)
+class Story:
+    """One server's deploy; `rolling` tells that the deploy message is out and the server owns the rest."""
+
+    target: Target
+    job: Job
+    gate: Gate
+    reach: Reach
+    progress: Progress
+    clock: Clock
+    rolling: bool = False
+    connection: Connection | None = None
+    fence: int = 0
+    reached: bool = False
+    phases: dict[str, float] = field(default_factory=dict)
+    sent: int = 0
+    https_port: int = 443
+
+    async def run(self) -> Done:
+        """Go through all steps; a failure ends this server's story and nobody else's."""
+        deployed: DeployedData | None = None
+        problem: TakoError | None = None
+        try:
+            async with self.reach(self.target.server) as self.connection:
+                self.reached = True
+                deployed = await self._locked(self.connection)
+        except TakoError as error:
+            problem = error
+        except BaseExceptionGroup as group:
+            problem = _sole_problem(group)
+        finally:
+            if deployed is None:
+                self.gate.leave(self.target.name)
+        return Done(
+            server=self.target.name,
+            deployed=deployed,
+            error=problem,
+            reached=self.reached,
+            phases=self.phases,
+            sent=self.sent,
+            saved=self.job.artifact.size - self.sent,
+            https_port=self.https_port,
+        )
+
+    def _step(self, text: str) -> None:
+        self.progress.step(self.target.name, text)
+
+    def _event(self, event: Event) -> None:
+        if event.event == "step":
+            self.progress.step(self.target.name, event.text)
+        else:
+            self.progress.line(self.target.name, event.text)
+
+    async def _phase(self, name: str, work: Awaitable[T]) -> T:
+        started = self.clock.monotonic()
+        try:
+            return await work
+        finally:
+            self.phases[name] = self.clock.monotonic() - started
+
+    async def _locked(self, connection: Connection) -> DeployedData:
+        self._step("taking the lease")
+        async with lease.hold(
+            connection, self.job.app, self.clock, wait=self.job.wait, waiting=self._step
+        ) as self.fence:
+            client = connection.client
+            await self._phase("preflight", self._preflight(client))
+            self.gate.claim(self.target.name)
+            path = await self._phase("upload", self._upload(client))
+            await self._phase("prepare", self._prepare(client))
+            if await self.gate.mine(self.target.name):
+                await self._phase("release", self._release(client))
+            return await self._phase("rollout", self._deploy(client, path))
+
+    async def _preflight(self, client: Client) -> None:
+        self._step("checking disk and routes")
+        info = await client.call(ServerInfo(), ServerInfoData)
+        self.https_port = info.https_port
+        required = DISK_FACTOR * self.job.artifact.size + DISK_MARGIN
+        if info.free_bytes < required:
+            raise Refused(
+                f"the server's disk is full: {size_text(required)} are required under {info.data_dir}, "
+                f"{size_text(info.free_bytes)} are free",
+                code="disk_full",
+                hint=f"free space on {self.target.name} (look with `df -h {info.data_dir}`), then run `tako deploy`",
+            )
+        taken = await client.call(Routes(), RoutesData)
+        others = {line.app: line.routes for line in taken.routes if line.app != self.job.app}
+        conflict = conflicts.find(self.job.routes, others)
+        if conflict is not None:
+            raise Refused(
+                f"the route {conflict.route} is taken by {conflict.app}",
+                code="conflict",
+                hint=f"choose another route in tako.toml, or take {conflict.app} away with `tako delete`",
+            )
+
+    async def _upload(self, client: Client) -> str:
+        artifact = self.job.artifact
+        self._step(f"uploading {size_text(artifact.size)}")
+        request = Upload(
+            app=self.job.app, fence=self.fence, version=artifact.version, size=artifact.size, sha256=artifact.sha256
+        )
+
+        def sent(count: int) -> None:
+            self.progress.sent(self.target.name, count, artifact.size)
+
+        done = await client.upload(request, artifact.path, sent)
+        self.sent = done.received
+        if done.known:
+            self._step("the server has this version already: nothing to send")
+        return done.path
+
+    async def _prepare(self, client: Client) -> None:
+        self._step("preparing the release")
+        request = Prepare(
+            app=self.job.app,
+            fence=self.fence,
+            version=self.job.artifact.version,
+            env=self.job.env,
+            recipe=self.job.recipe,
+        )
+        await client.call(request, PrepareData, self._event)
+
+    async def _release(self, client: Client) -> None:
+        self._step("running the release command")
+        lines: list[str] = []
+
+        def heard(event: Event) -> None:
+            lines.append(event.text)
+            del lines[:-LAST_LINES]
+            self._event(event)
+
+        request = RunRelease(
+            app=self.job.app, fence=self.fence, version=self.job.artifact.version, run=self.gate.command
+        )
+        self.gate.begin()
+        done = await client.call(request, ExitData, heard)
+        if done.exit_code == 0:
+            self.gate.open()
+            return
+        failure = FailureData(
+            rule="the release command failed",
+            detail=self.gate.command,
+            exit_code=done.exit_code,
+            log=tuple(lines),
+        )
+        error = Refusal(
+            f"the release command failed on {self.target.name} with exit code {done.exit_code}; nothing was changed",
+            code="release_failed",
+            hint="correct it, try it with `sh -c`, and run `tako deploy` again",
+            failure=failure,
+        )
+        self.gate.shut(ReleaseFailed(error.message, hint=error.hint))
+        raise error
+
+    async def _deploy(self, client: Client, path: str) -> DeployedData:
+        self._step("rolling out")
+        self.rolling = True
+        request = Deploy(
+            app=self.job.app,
+            fence=self.fence,
+            version=self.job.artifact.version,
+            path=path,
+            routes=self.job.routes,
+            instances=self.target.instances,
+            idle_timeout=self.target.idle_timeout,
+            note=self.job.note,
+        )
+        return await client.call(request, DeployedData, self._event)
+
+
+def _sole_problem(group: BaseExceptionGroup) -> TakoError:
+    """Take the one error of ours out of a task group's; anything else is a bug and stays one."""
+    error = sole_error(group)
+    if isinstance(error, TakoError):
+        return error
+    raise group

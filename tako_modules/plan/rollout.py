@@ -1,0 +1,114 @@
+"""Replacing instances without losing a request: start first, one at a time, and back again when it fails.
+
+Forward: spawn → healthy → stability window → admit → retire one old, until all new ones have traffic (commit); then the
+rest of the old ones go. Undoing: what is missing of the version before comes back first, then the new ones go; capacity
+never drops below what serves. A rollout ends when no instance that it replaced or gave up is alive.
+"""
+
+from collections.abc import Iterator
+
+from tako_modules.model.deployment import Outcome, Rollout, Shape
+from tako_modules.model.instance import Instance, InstanceState
+
+from . import steady
+from .steps import Admit, Commit, Finish, Retire, Spawn, Step, Undo
+from .view import View, admitted
+
+__all__ = ["UNDO_SECONDS", "cancellable", "moments", "needed", "steps"]
+
+_ENDING = (InstanceState.DRAINING, InstanceState.FAILED)
+UNDO_SECONDS = 60.0  # undoing may take this long beyond the deadline; then the steady state takes over
+
+
+def needed(shape: Shape) -> int:
+    """Tell how many instances a rollout must bring up: an on-demand shape is validated by one."""
+    return max(1, shape.instances)
+
+
+def cancellable(rollout: Rollout) -> bool:
+    """Tell whether it can still be stopped: not once the last instance has been admitted."""
+    return not rollout.committed and not rollout.undoing
+
+
+def steps(view: View) -> list[Step]:
+    """Tell what the running rollout needs now."""
+    rollout = view.deployment.rollout
+    if rollout is None:
+        return []
+    if rollout.undoing:
+        return _undo(view, rollout)
+    return _finish(view, rollout) if rollout.committed else _forward(view, rollout)
+
+
+def _forward(view: View, rollout: Rollout) -> list[Step]:
+    broken = next((one for one in view.instances if _new(one, rollout) and one.state is InstanceState.FAILED), None)
+    if broken is not None:
+        return [Undo(f"instance {broken.number} {broken.reason}")]
+    if view.now >= rollout.deadline:
+        return [Undo("the rollout took longer than its deadline")]
+    new = [one for one in view.active if _new(one, rollout)]
+    serving, want = admitted(new), needed(rollout.after)
+    if len(serving) >= want:
+        return [Commit()]
+    found: list[Step] = [*steady.late(view)]
+    found += [Admit(one.number) for one in new if _settled(one, rollout, view.now)]
+    waiting = len(new) - len(serving)
+    missing = want - len(new)
+    if missing > 0 and (rollout.parallel or waiting == 0):
+        found += [Spawn(rollout.after.version)] * (missing if rollout.parallel else 1)
+    old = [one for one in view.active if not _new(one, rollout)]
+    keep = max(0, (needed(rollout.before) if rollout.before else 0) - len(serving))
+    found += [Retire(one.number) for one in old[: max(0, len(old) - keep)]]
+    return found
+
+
+def _finish(view: View, rollout: Rollout) -> list[Step]:
+    """Commit has made the new shape the wanted one: the rest of the old ones go, and what is too much."""
+    stale = [one for one in view.active if not _new(one, rollout)]
+    if stale:
+        return [Retire(one.number) for one in stale]
+    found = steady.steps(view)
+    if found or any(one.state in _ENDING for one in view.living):
+        return found
+    return [Finish(Outcome.SUCCESS)]
+
+
+def _undo(view: View, rollout: Rollout) -> list[Step]:
+    outcome = Outcome.CANCELLED if rollout.outcome is Outcome.CANCELLED else Outcome.FAILED
+    before = rollout.before
+    want = steady.target(view.deployment) if before else 0
+    kept = [one for one in view.active if want and before and one.version == before.version]
+    given_up = [one for one in view.active if one not in kept]
+    found: list[Step] = [Admit(one.number) for one in kept if one.state is InstanceState.HEALTHY and not one.admitted]
+    if before and len(kept) < want and view.now < rollout.deadline:
+        found += [Spawn(before.version)] * (want - len(kept))
+    restored = len(admitted(kept)) >= want or view.now >= rollout.deadline + UNDO_SECONDS
+    found += [Retire(one.number) for one in given_up if restored or not one.admitted]
+    found += steady.late(view)
+    ended = not [one for one in view.living if one not in kept]
+    if not found and restored and ended:
+        return [Finish(outcome)]
+    return found
+
+
+def _new(one: Instance, rollout: Rollout) -> bool:
+    return one.number >= rollout.first_number and one.version == rollout.after.version
+
+
+def _settled(one: Instance, rollout: Rollout, now: float) -> bool:
+    if one.admitted or one.state is not InstanceState.HEALTHY or one.healthy_at is None:
+        return False
+    return now >= one.healthy_at + rollout.window
+
+
+def moments(view: View) -> Iterator[float]:
+    """Tell the moments at which time alone brings a step."""
+    rollout = view.deployment.rollout
+    if rollout is None:
+        return
+    yield rollout.deadline
+    yield rollout.deadline + UNDO_SECONDS
+    for one in view.active:
+        if one.healthy_at is not None and not one.admitted:
+            yield one.healthy_at + rollout.window
+    yield from steady.moments(view)

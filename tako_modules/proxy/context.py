@@ -1,0 +1,69 @@
+"""What all connections of one worker share."""
+
+import os
+from collections.abc import Callable
+from typing import Protocol
+
+from tako_modules.net.loop import Loop
+
+from .access import AccessLog
+from .counters import Counters
+from .router import View
+
+__all__ = ["Context", "Guest", "Reports"]
+
+
+class Reports(Protocol):
+    """Where facts go: the feed."""
+
+    def emptied(self, instance: str, *, urgent: bool) -> None:
+        """Report that nothing is in flight at an instance."""
+
+    def wake(self, app: str) -> None:
+        """Ask for an instance of an app."""
+
+    def upstream_failed(self, instance: str, reason: str) -> None:
+        """Report an instance that refused a connection or broke one."""
+
+
+class Guest(Protocol):
+    """One open client connection, as far as the worker's end is concerned."""
+
+    def bow_out(self) -> None:
+        """Make the next answer the last one."""
+
+    def cut(self) -> None:
+        """End now."""
+
+
+class Context:
+    """The loop, the newest view, the counters, who is connected; draining: every answer is the last of its connection."""
+
+    __slots__ = ("_number", "_prefix", "access", "counters", "draining", "guests", "loop", "on_empty", "reports", "view")
+
+    def __init__(self, loop: Loop, view: View, access: AccessLog, reports: Reports) -> None:
+        self.loop = loop
+        self.view = view
+        self.access = access
+        self.reports = reports
+        self.counters = Counters()
+        self.guests: set[Guest] = set()
+        self.draining = False
+        self.on_empty: Callable[[], None] = _nothing
+        self._prefix = os.urandom(6).hex().encode("ascii") + b"%08x"
+        self._number = 0
+
+    def request_id(self) -> bytes:
+        """Make the next request id: 20 hexadecimal digits, the first 12 of them this worker's."""
+        self._number += 1
+        return self._prefix % self._number
+
+    def left(self, guest: Guest) -> None:
+        """Take note that a connection is gone."""
+        self.guests.discard(guest)
+        if self.draining and not self.guests:
+            self.on_empty()
+
+
+def _nothing() -> None:
+    """Nobody waits for the last connection yet."""

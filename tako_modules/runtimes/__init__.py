@@ -1,0 +1,1 @@
+"""How each kind of app is recognised, built, installed and started: one module per runtime, listed in `catalog`."""

@@ -1,0 +1,56 @@
+"""What every message that replaces instances has in common: pin the lease, roll, answer with a receipt."""
+
+from tako_modules.base.errors import Refused
+from tako_modules.mgmt.server import Call
+from tako_modules.model.deployment import Outcome, Shape
+from tako_modules.plan import conflicts
+from tako_modules.protocol.replies import DeployedData
+
+from .control import Control
+from .registry import Entry
+from .rollouts import Wish, receipt
+
+__all__ = ["change", "serving_shape"]
+
+
+def serving_shape(entry: Entry) -> Shape:
+    """Give the shape that is in force; raises Refused when nothing was ever deployed well."""
+    if entry.deployment.shape is None:
+        raise Refused(
+            f"{entry.app} has no release that serves", code="not_found", hint="run `tako deploy` to deploy one"
+        )
+    return entry.deployment.shape
+
+
+async def change(entry: Entry, wish: Wish, fence: int, call: Call, control: Control) -> DeployedData:
+    """Roll out and answer; the lease is the server's until the roll ends, whatever the client does.
+
+    Raises Refusal with the failure's details when everything is as before.
+    """
+    before = entry.deployment.shape
+    others = [route for other in control.registry for route in other.all_routes]
+    await control.certificates.want([*others, *wish.after.routes])
+    watch = control.rollouts.begin(entry, wish, control.counters(entry.app))
+    control.leases.pin(entry.app, fence)
+    try:
+        ended = await control.rollouts.run(entry, watch, call.event)
+    finally:
+        control.leases.unpin(entry.app)
+    if ended.outcome is not Outcome.SUCCESS:
+        raise await control.rollouts.failure(entry.app, watch)
+    await control.tidy(entry.app)
+    taken = {other.app: other.all_routes for other in control.registry if other.app != entry.app}
+    beside = [f"{found.app} also answers {found.route}" for found in conflicts.shadows(ended.after.routes, taken)]
+    return DeployedData(
+        status="deployed",
+        app=entry.app,
+        version=ended.after.version,
+        deployment=ended.id,
+        new_app=before is None,
+        on_demand=ended.after.instances == 0,
+        startup_validated=ended.after.instances == 0,
+        new_instances=len(watch.admitted),
+        old_instances=watch.replaced,
+        receipt=receipt(watch, control.counters(entry.app), control.clock.now()),
+        warnings=(*beside, *(found[3] for found in watch.admitted.values() if found[3])),
+    )

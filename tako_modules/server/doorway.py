@@ -1,0 +1,155 @@
+"""What init says, sorted: living children at the start, then births, deaths and the order to stop."""
+
+import os
+import signal
+import socket
+from collections.abc import Callable
+
+import anyio
+from anyio.abc import TaskGroup
+
+from tako_modules.base import log
+from tako_modules.model import snapshot as feed
+from tako_modules.plan.reconcile import TERM_SECONDS
+
+from .control import Control
+from .feeds import Feed
+from .link import Child, InitEvent, Link
+
+__all__ = ["Doorway", "Found"]
+
+INSTANCE, TASK, WORKER = "instance", "task", "worker"
+DRAIN_SECONDS = 25.0  # workers end open requests this long when the server stops
+
+
+class Found:
+    """What init holds when control starts: living instances with their pipes, and exits that nobody has read."""
+
+    def __init__(self) -> None:
+        self.instances: dict[str, tuple[Child, int]] = {}
+        self.exits: list[tuple[Child, int, int | None]] = []
+
+
+class Doorway:
+    """Takes init's packets one by one; until `end` it only collects."""
+
+    def __init__(self, control: Control, link: Link, tasks: TaskGroup) -> None:
+        self._control = control
+        self._link = link
+        self._tasks = tasks
+        self._adopted = False
+        self._stopping = False
+        self._ending = False
+        self.found = Found()
+        self.management: socket.socket | None = None
+        self.complete = anyio.Event()
+        self._table: dict[str, Callable[[InitEvent, list[int]], None]] = {
+            "hello": self._hello,
+            "child": self._child,
+            "spawned": self._child,
+            "exit": self._exit,
+            "end": self._end,
+            "failed": self._failed,
+            "resumed": self._resumed,
+            "stop": self._stop,
+            "error": self._error,
+        }
+
+    def take(self, event: InitEvent, descriptors: list[int]) -> None:
+        """Act on one packet; before the adoption, what is about later events waits."""
+        act = self._table.get(event.event)
+        if act is None:
+            log.event("init.unknown", packet=event.event)
+            return
+        act(event, descriptors)
+
+    def _hello(self, event: InitEvent, descriptors: list[int]) -> None:
+        self.management = socket.socket(fileno=descriptors[0])
+        if event.stopping:
+            self._begin_stop()
+
+    def _child(self, event: InitEvent, descriptors: list[int]) -> None:
+        child = event.child
+        if child.kind == WORKER:
+            self._tasks.start_soon(self._control.feeds.follow, Feed(child, socket.socket(fileno=descriptors[0])))
+        elif child.kind == TASK:
+            self._control.crew.chores.spawned(child, descriptors[0])
+        elif not self._adopted:
+            self.found.instances[child.id] = (child, descriptors[0])
+        else:
+            self._control.crew.spawned(child, descriptors[0])
+
+    def _exit(self, event: InitEvent, descriptors: list[int]) -> None:
+        child = event.child
+        pipe = descriptors[0] if descriptors else None
+        if child.kind == INSTANCE:
+            if self._adopted:
+                self._control.crew.exited(child, event.code, pipe)
+            else:
+                self.found.exits.append((child, event.code, pipe))
+        else:
+            self._other_exit(child, event.code, pipe)
+        self._link.ack(child)
+        if self._stopping:
+            self._stop_next()
+
+    def _other_exit(self, child: Child, code: int, pipe: int | None) -> None:
+        if child.kind == WORKER:
+            self._control.feeds.forget(child)
+            if not self._stopping:
+                log.event("worker.ended", id=child.id, pid=child.pid, code=code)
+        else:
+            self._control.crew.chores.exited(child, code)
+        if pipe is not None:
+            os.close(pipe)
+
+    def _end(self, event: InitEvent, descriptors: list[int]) -> None:
+        self.complete.set()
+
+    def adopt(self) -> None:
+        """Hand over what was found; from here on events are acted on at once."""
+        self._adopted = True
+        for child, pipe in self.found.instances.values():
+            self._control.crew.spawned(child, pipe)
+        for child, code, last_words in self.found.exits:
+            self._control.crew.exited(child, code, last_words)
+
+    def _failed(self, event: InitEvent, descriptors: list[int]) -> None:
+        message = f"{event.step}: {event.message}" if event.step else event.message
+        self._control.crew.spawn_failed(event.id, message)
+
+    def _resumed(self, event: InitEvent, descriptors: list[int]) -> None:
+        """Init runs a new file: it starts a control of the same build once this one has ended."""
+        log.event("control.replaced", build=event.build, file=event.file)
+        self._tasks.cancel_scope.cancel()
+
+    def _error(self, event: InitEvent, descriptors: list[int]) -> None:
+        log.event("init.refused", op=event.op, message=event.message)
+
+    def _stop(self, event: InitEvent, descriptors: list[int]) -> None:
+        self._begin_stop()
+
+    def _begin_stop(self) -> None:
+        """The server ends: workers finish first, then the instances, then init."""
+        if self._stopping:
+            return
+        self._stopping = True
+        self._control.inbox.closed = True
+        for one in self._control.feeds:
+            one.send(feed.encode(feed.Drain(seconds=DRAIN_SECONDS)))
+            self._link.send("retire", {"pid": one.child.pid, "start": one.child.start})
+        self._stop_next()
+
+    def _stop_next(self) -> None:
+        if any(True for _ in self._control.feeds):
+            return
+        if not self._ending:
+            self._ending = True
+            self._control.crew.signal_all(signal.SIGTERM)
+            self._tasks.start_soon(self._kill_rest)
+        if not self._control.crew.living:
+            self._link.send("stopped")
+
+    async def _kill_rest(self) -> None:
+        await self._control.clock.sleep(TERM_SECONDS)
+        self._control.crew.signal_all(signal.SIGKILL)

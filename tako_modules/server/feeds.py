@@ -1,0 +1,139 @@
+"""Control's side of the workers' channels: snapshots down, facts up, and who has let go of which instance."""
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+
+import anyio
+import msgspec
+
+from tako_modules.base import log
+from tako_modules.model import snapshot as feed
+from tako_modules.telemetry.metrics import Tally
+
+from .link import Child
+
+__all__ = ["Feed", "Feeds"]
+
+PACKET = 256 << 10  # bytes of one packet of a worker
+SEND_BUFFER = 1 << 20  # bytes: snapshots travel as memfds, so this holds thousands of packets
+
+
+class Feed:
+    """One worker: its channel, the newest snapshot it has applied, and what it has in flight."""
+
+    def __init__(self, child: Child, channel: socket.socket) -> None:
+        self.child = child
+        self.channel = channel
+        self.applied = (0, 0)
+        self.in_flight: dict[str, int] = {}
+        self.gone = False
+        channel.setblocking(False)
+        channel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+
+    @property
+    def key(self) -> str:
+        """Name this worker among all that ever were."""
+        return f"{self.child.pid}.{self.child.start}"
+
+    def send(self, packet: bytes, memory: int | None = None) -> bool:
+        """Send one packet; False when the worker does not read or is gone."""
+        try:
+            socket.send_fds(self.channel, [packet], [] if memory is None else [memory])
+        except OSError:
+            return False
+        return True
+
+    def packets(self) -> Iterator[feed.Fact]:
+        """Give the facts that have arrived; marks the feed as gone at its end."""
+        while True:
+            try:
+                data = self.channel.recv(PACKET)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self.gone = True
+                return
+            try:
+                yield feed.decode_fact(data)
+            except msgspec.MsgspecError as problem:
+                log.error("feed.packet", problem, worker=self.child.id)
+
+
+class Feeds:
+    """All workers; `on_fact` hears what concerns an instance or an app, `on_change` that something was let go."""
+
+    def __init__(self, on_fact: Callable[[feed.Fact], None], on_change: Callable[[], None]) -> None:
+        self._on_fact = on_fact
+        self._on_change = on_change
+        self._feeds: dict[str, Feed] = {}
+        self._last: tuple[bytes, int] | None = None
+        self.tally = Tally()
+
+    def __iter__(self) -> Iterator[Feed]:
+        return iter(self._feeds.values())
+
+    def publish(self, snapshot: feed.Snapshot) -> tuple[bytes, int]:
+        """Send a snapshot to all workers; gives its packet and memfd (owned here until the next one)."""
+        packet = feed.encode(feed.NewSnapshot(epoch=snapshot.epoch, generation=snapshot.generation))
+        memory = os.memfd_create("tako-snapshot")
+        with open(os.dup(memory), "wb") as file:
+            file.write(feed.encode(snapshot))
+        if self._last:
+            os.close(self._last[1])
+        self._last = (packet, memory)
+        for one in self._feeds.values():
+            if not one.send(packet, memory):
+                log.event("feed.behind", worker=one.child.id, generation=snapshot.generation)
+        return self._last
+
+    async def follow(self, one: Feed) -> None:
+        """Read a worker's facts until it is gone; its counters stay in the tally."""
+        self._feeds[one.key] = one
+        if self._last:
+            one.send(*self._last)
+        while not one.gone:
+            await anyio.wait_readable(one.channel)
+            for fact in one.packets():
+                self._take(one, fact)
+
+    def forget(self, child: Child) -> None:
+        """A worker has exited: read its last words, then let go of all that it had in flight."""
+        one = self._feeds.pop(f"{child.pid}.{child.start}", None)
+        if one is None:
+            return
+        for fact in one.packets():
+            self._take(one, fact)
+        self.tally.retire(one.key)
+        one.channel.close()
+        self._on_change()
+
+    def _take(self, one: Feed, fact: feed.Fact) -> None:
+        if isinstance(fact, feed.Applied):
+            one.applied = (fact.epoch, fact.generation)
+            self._on_change()
+        elif isinstance(fact, feed.InFlight):
+            self._count(one, fact)
+        elif isinstance(fact, feed.Served):
+            self.tally.update(one.key, fact)
+        self._on_fact(fact)
+
+    def _count(self, one: Feed, fact: feed.InFlight) -> None:
+        one.in_flight.update(fact.instances)
+        fallen = [ident for ident, count in fact.instances.items() if count == 0]
+        for ident in fallen:
+            del one.in_flight[ident]
+        if fallen:
+            self._on_change()
+
+    def in_flight(self, instance: str) -> int:
+        """Tell how many requests all workers have open at an instance."""
+        return sum(one.in_flight.get(instance, 0) for one in self._feeds.values())
+
+    def let_go(self, instance: str, epoch: int, generation: int) -> bool:
+        """Tell whether every living worker works without an instance and has nothing open at it."""
+        return all(
+            one.applied >= (epoch, generation) and not one.in_flight.get(instance, 0) for one in self._feeds.values()
+        )

@@ -1,0 +1,177 @@
+"""What control does to the machine it runs on: users, folders, ownership, links; every function is small and blocking.
+
+Folders of a deployment belong to root and are readable by its group alone; only data, logs, cache and TMPDIR are the
+app's own. A rootless server has one user for all of it, so nothing changes hands there.
+"""
+
+import os
+import pwd
+import shutil
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from tako_modules.base import files, ids, process
+from tako_modules.base.errors import TakoError
+from tako_modules.base.paths import ServerPaths
+
+__all__ = ["Host", "Identity"]
+
+_GROUP_READS = 0o050  # the group may read and enter what the owner may
+_NEVER = 0o7022  # no setuid, setgid, sticky; not writable by group or others
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who an app's processes are; None, None: the caller, on a rootless server."""
+
+    uid: int | None
+    gid: int | None
+
+
+class Host:
+    """The machine below one data directory."""
+
+    def __init__(self, paths: ServerPaths, *, rootless: bool) -> None:
+        self.paths = paths
+        self.rootless = rootless
+
+    def prepare_root(self) -> None:
+        """Make the data directory's own folders."""
+        for path, mode in (
+            (self.paths.root, 0o755),
+            (self.paths.root / "apps", 0o755),
+            (self.paths.certificates, 0o700),
+            (self.paths.logs, 0o750),
+            (self.paths.uploads, 0o700),
+            (self.paths.caches, 0o755),
+            (self.paths.temporary, 0o755),
+        ):
+            path.mkdir(parents=True, exist_ok=True)
+            path.chmod(mode)
+
+    async def ensure_user(self, app: str, uid: int | None) -> Identity:
+        """Make the system user of a deployment unless it exists; raises TakoError."""
+        if self.rootless or uid is None:
+            return Identity(None, None)
+        name = ids.app_user(app)
+        try:
+            found = pwd.getpwnam(name)
+        except KeyError:
+            await self._add_user(name, app, uid)
+            found = pwd.getpwnam(name)
+        if found.pw_uid != uid:
+            raise TakoError(
+                f"the user {name} exists with uid {found.pw_uid}, not {uid}",
+                hint=f"remove that user (userdel {name}) and deploy again",
+            )
+        return Identity(found.pw_uid, found.pw_gid)
+
+    async def _add_user(self, name: str, app: str, uid: int) -> None:
+        home = str(self.paths.app(app).data)
+        argv = ["useradd", "--system", "--uid", str(uid), "--user-group", "--no-create-home", "--home-dir", home]
+        done = await process.run([*argv, "--shell", "/usr/sbin/nologin", "--comment", app, name])
+        if done.code != 0:
+            raise TakoError(f"cannot make the user {name}: {done.err.decode(errors='replace').strip()}")
+
+    async def remove_user(self, app: str) -> None:
+        """Take the system user of a deployment away; quiet when there is none."""
+        if not self.rootless:
+            await process.run(["userdel", ids.app_user(app)])
+
+    def prepare_app(self, app: str, who: Identity) -> None:
+        """Make a deployment's folders with their owners; what is there already is put right."""
+        folders = self.paths.app(app)
+        for path in (folders.root, folders.releases, folders.root / "shared"):
+            path.mkdir(parents=True, exist_ok=True)
+            self._own(path, None if who.gid is None else 0, who.gid, 0o750)
+        own = (folders.logs, folders.data, self.paths.caches / app, self.paths.temporary / app)
+        for path in own:
+            path.mkdir(parents=True, exist_ok=True)
+            self._own(path, who.uid, who.gid, 0o700)
+        (self.paths.logs / app).mkdir(parents=True, exist_ok=True)
+        (self.paths.logs / app).chmod(0o750)
+
+    @staticmethod
+    def _own(path: Path, uid: int | None, gid: int | None, mode: int) -> None:
+        if gid is not None:
+            os.chown(path, -1 if uid is None else uid, gid)
+        path.chmod(mode)
+
+    def open_release(self, release: Path, who: Identity) -> None:
+        """Let the app's user write in a release while its dependencies are installed."""
+        if who.uid is None:
+            return
+        for folder, names, leaves in os.walk(release):
+            for name in (*names, *leaves):
+                os.lchown(Path(folder) / name, who.uid, who.gid if who.gid is not None else -1)
+        os.lchown(release, who.uid, who.gid if who.gid is not None else -1)
+
+    def seal_release(self, release: Path, who: Identity) -> None:
+        """Give a finished release to root: its group reads, nobody writes."""
+        for folder, names, leaves in os.walk(release):
+            for name in (*names, *leaves):
+                self._seal(Path(folder) / name, who)
+        self._seal(release, who)
+
+    @staticmethod
+    def _seal(path: Path, who: Identity) -> None:
+        found = path.lstat()
+        if who.gid is not None:
+            os.lchown(path, 0, who.gid)
+        if stat.S_ISLNK(found.st_mode):
+            return
+        mode = stat.S_IMODE(found.st_mode) & ~_NEVER
+        path.chmod((mode & 0o700) | ((mode >> 3) & _GROUP_READS))
+
+    def write_env(self, release: Path, version: str, who: Identity) -> None:
+        """Write a release's `.env`; secrets join it in a later version."""
+        path = release / ".env"
+        files.write_atomic(path, f'TAKO_BUILD="{version}"\n'.encode(), 0o400 if who.gid is None else 0o440)
+        if who.gid is not None:
+            os.chown(path, 0, who.gid)
+
+    def link_logs(self, release: Path) -> None:
+        """Point a release's `logs` to the folder that all releases share."""
+        link = release / "logs"
+        if not link.is_symlink():
+            link.symlink_to("../../shared/logs")
+
+    def set_current(self, app: str, version: str) -> None:
+        """Flip `current` to a release: one rename, never absent."""
+        folders = self.paths.app(app)
+        beside = folders.root / f".current.{ids.token(4)}"
+        beside.symlink_to(f"releases/{version}")
+        beside.replace(folders.current)
+        files.sync_directory(folders.root)
+
+    def remove_release(self, app: str, version: str) -> None:
+        """Delete one release's folder."""
+        shutil.rmtree(self.paths.app(app).release(version), ignore_errors=True)
+
+    def remove_app(self, app: str, *, purge: bool, stamp: str) -> tuple[Path | None, int]:
+        """Delete a deployment's folders; its data moves to the trash unless `purge`.
+
+        Gives the folder in the trash (None when there was no data, or it was purged) and its size in bytes.
+        """
+        folders = self.paths.app(app)
+        kept: Path | None = None
+        size = tree_size(folders.data)
+        if not purge and folders.data.is_dir() and any(folders.data.iterdir()):
+            self.paths.trash.mkdir(mode=0o700, exist_ok=True)
+            kept = self.paths.trash / f"{app}-{stamp}"
+            folders.data.rename(kept)
+        for path in (folders.root, self.paths.logs / app, self.paths.uploads / app):
+            shutil.rmtree(path, ignore_errors=True)
+        for path in (self.paths.caches / app, self.paths.temporary / app):
+            shutil.rmtree(path, ignore_errors=True)
+        return kept, size if kept else 0
+
+    def free_bytes(self) -> int:
+        """Tell how much the data directory's disk can still take."""
+        return shutil.disk_usage(self.paths.root).free
+
+
+def tree_size(path: Path) -> int:
+    """Add up the sizes of the files below a folder; 0 when there is none."""
+    return sum((Path(folder) / name).lstat().st_size for folder, _, names in os.walk(path) for name in names)

@@ -1,0 +1,117 @@
+"""What control keeps in the store, in the words of its own rooms; one writer, and every write is whole."""
+
+import pwd
+
+import msgspec
+
+from tako_modules.base.clock import Clock
+from tako_modules.base.errors import Refused
+from tako_modules.model.deployment import Deployment, Outcome, Rollout
+from tako_modules.model.instance import Instance
+from tako_modules.model.release import Release
+from tako_modules.store import apps, instances, leases, ports, releases, rollouts, server
+from tako_modules.store.db import Store
+from tako_modules.supervisor import port_range
+
+from .registry import Entry
+
+__all__ = ["Ledger"]
+
+
+class Ledger:
+    """The store as control uses it; releases and histories are read when they are asked for."""
+
+    def __init__(self, db: Store, clock: Clock, *, rootless: bool, port_offset: int) -> None:
+        self._db = db
+        self._clock = clock
+        self._rootless = rootless
+        self._port_offset = port_offset
+
+    def next_fence(self, app: str) -> int:
+        """Give a lease's number."""
+        return leases.next_fence(self._db, app)
+
+    def uid(self, app: str) -> int | None:
+        """Give the uid of a deployment's user, None on a rootless server."""
+        if self._rootless:
+            return None
+        return server.take_uid(self._db, app, {user.pw_uid for user in pwd.getpwall()})
+
+    def save_deployment(self, deployment: Deployment) -> None:
+        """Write a deployment with its rollouts."""
+        apps.save(self._db, deployment)
+
+    def save_instance(self, one: Instance) -> None:
+        """Write an instance."""
+        instances.save(self._db, one)
+
+    def take_port(self, app: str, number: int) -> int:
+        """Choose a free port for an instance and write it down."""
+        known = ports.load(self._db, self._clock.monotonic())
+        port = port_range.choose(known.held | known.cooling, newest=known.newest, offset=self._port_offset)
+        ports.take(self._db, port, app, number)
+        return port
+
+    def remove_instance(self, one: Instance) -> None:
+        """Forget an instance; its port cools down."""
+        with self._db.transaction():
+            ports.release(self._db, one.app, one.number, self._clock.monotonic())
+            instances.remove(self._db, one.app, one.number)
+
+    def commit(self, entry: Entry) -> None:
+        """Write down that a rollout's new shape is in force and that its release has served."""
+        shape = entry.deployment.shape
+        with self._db.transaction():
+            apps.save(self._db, entry.deployment)
+            release = entry.releases.get(shape.version) if shape else None
+            if release is not None:
+                entry.releases[release.version] = msgspec.structs.replace(release, served=True)
+                releases.save(self._db, entry.releases[release.version])
+
+    def finish(self, entry: Entry, ended: Rollout) -> None:
+        """Write down how a rollout ended."""
+        with self._db.transaction():
+            apps.save(self._db, entry.deployment)
+            rollouts.save(self._db, ended)
+            rollouts.trim(self._db, entry.app)
+
+    def save_release(self, entry: Entry, release: Release) -> None:
+        """Write a release and remember it."""
+        releases.save(self._db, release)
+        entry.releases[release.version] = release
+
+    def remove_release(self, entry: Entry, version: str) -> None:
+        """Forget a release."""
+        releases.remove(self._db, entry.app, version)
+        entry.releases.pop(version, None)
+
+    def remove_app(self, app: str, *, files_left: bool) -> None:
+        """Forget a deployment; its uid is kept from others while files of it exist."""
+        with self._db.transaction():
+            ports.release_app(self._db, app, self._clock.monotonic())
+            apps.remove(self._db, app)
+            if not files_left:
+                server.give_uid(self._db, app)
+
+    def history(self, app: str) -> list[Rollout]:
+        """Give the rollouts of a deployment, newest first."""
+        return rollouts.load(self._db, app)
+
+    def good_rollouts(self, app: str) -> list[Rollout]:
+        """Give the rollouts that ended well, newest first."""
+        return [one for one in self.history(app) if one.outcome is Outcome.SUCCESS]
+
+    def last_failure(self, app: str) -> Rollout | None:
+        """Give the last rollout if it did not end well."""
+        ended = [one for one in self.history(app) if one.outcome is not Outcome.IN_PROGRESS]
+        return ended[0] if ended and ended[0].outcome is not Outcome.SUCCESS else None
+
+
+def release_of(entry: Entry, version: str) -> Release:
+    """Find a release of a deployment; raises Refused."""
+    found = entry.releases.get(version)
+    if found is None:
+        raise Refused(
+            f"{version} of {entry.app} is not on this server", code="not_found", hint="run `tako deploy` again"
+        )
+    return found

@@ -1,0 +1,35 @@
+"""cancel: stop the rollout that runs and restore what was before."""
+
+from tako_modules.base.errors import Refused
+from tako_modules.mgmt.server import Call
+from tako_modules.model.deployment import Outcome
+from tako_modules.plan import rollout
+from tako_modules.protocol.messages import Cancel
+from tako_modules.protocol.replies import StoppedData
+
+from .. import facts
+from ..control import Control
+
+__all__ = ["answer"]
+
+
+async def answer(request: Cancel, call: Call, control: Control) -> StoppedData:
+    """Begin the undoing; the waiting deploy answers when it is done. Raises Refused once it is too late."""
+    entry = control.entry(request.app)
+    control.leases.check(request.app, request.fence)
+    running = entry.deployment.rollout
+    if running is None or not rollout.cancellable(running):
+        raise Refused(
+            "it is too late to cancel: the last new instance has traffic already",
+            code="too_late",
+            hint="run `tako rollback` to go back",
+        )
+    entry.set_rollout(
+        undoing=True,
+        outcome=Outcome.CANCELLED,
+        reason="cancelled",
+        deadline=control.clock.monotonic() + rollout.UNDO_SECONDS,
+    )
+    control.ledger.save_deployment(entry.deployment)
+    control.inbox.put(request.app, facts.Tick())
+    return StoppedData(status="cancelling", app=request.app)

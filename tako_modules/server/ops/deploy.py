@@ -1,0 +1,74 @@
+"""deploy: roll a prepared release out; the answer comes when it serves, or when everything is as before."""
+
+from tako_modules.base.errors import Refused
+from tako_modules.mgmt.server import Call
+from tako_modules.model.deployment import Kind, Shape
+from tako_modules.model.route import BadRoute, Route
+from tako_modules.plan import conflicts
+from tako_modules.protocol.messages import Deploy
+from tako_modules.protocol.replies import DeployedData
+
+from ..change import change
+from ..control import Control, check_id
+from ..ledger import release_of
+from ..rollouts import WINDOW_SECONDS, Wish
+
+__all__ = ["MOST_INSTANCES", "answer"]
+
+MOST_INSTANCES = 100  # of one deployment on one server: each has a port, a process and a probe
+LONGEST_IDLE = 7 * 24 * 3600
+MOST_ROUTES = 100
+
+
+async def answer(request: Deploy, call: Call, control: Control) -> DeployedData:
+    """Check everything that the client claims, then change the deployment."""
+    check_id(request.app)
+    control.leases.check(request.app, request.fence)
+    entry = control.entry(request.app)
+    release = release_of(entry, request.version)
+    path = control.host.paths.app(request.app).release(request.version)
+    if not release.prepared or request.path != str(path):
+        raise Refused(
+            f"{request.version} is not prepared at {request.path}", code="not_found", hint="run `tako deploy` again"
+        )
+    routes = _checked_routes(request, control)
+    shape = Shape(
+        version=request.version, routes=routes, instances=request.instances, idle_timeout=request.idle_timeout
+    )
+    again = entry.deployment.shape is not None and entry.deployment.shape.version == request.version
+    restart = again and not entry.deployment.stopped
+    wish = Wish(
+        kind=Kind.DEPLOY,
+        after=shape,
+        window=0.0 if restart else WINDOW_SECONDS,
+        parallel=restart,
+        note=request.note,
+        requested_by=str(call.peer.uid),
+    )
+    return await change(entry, wish, request.fence, call, control)
+
+
+def _checked_routes(request: Deploy, control: Control) -> tuple[str, ...]:
+    if not request.routes or len(request.routes) > MOST_ROUTES:
+        raise Refused(
+            f"a deploy needs 1 to {MOST_ROUTES} routes", code="invalid", hint="add `route` to tako.toml's environment"
+        )
+    if not 0 <= request.instances <= MOST_INSTANCES or not 1 <= request.idle_timeout <= LONGEST_IDLE:
+        raise Refused(
+            f"instances must be 0 to {MOST_INSTANCES}, idle_timeout 1 to {LONGEST_IDLE} seconds",
+            code="invalid",
+            hint="change [servers] in tako.toml",
+        )
+    try:
+        routes = tuple(str(Route.parse(text)) for text in request.routes)
+    except BadRoute as error:
+        raise Refused(f"a route {error}", code="invalid", hint="change the route in tako.toml") from error
+    taken = {entry.app: entry.all_routes for entry in control.registry if entry.app != request.app}
+    conflict = conflicts.find(routes, taken)
+    if conflict is not None:
+        raise Refused(
+            f"the route {conflict.route} is taken by {conflict.app}",
+            code="conflict",
+            hint=f"choose another route in tako.toml, or take {conflict.app} away with `tako delete`",
+        )
+    return routes

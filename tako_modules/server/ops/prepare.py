@@ -1,0 +1,81 @@
+"""prepare: make an uploaded release ready to run: logs link, `.env`, dependencies, ownership."""
+
+import anyio
+import msgspec
+
+from tako_modules.base.errors import Refused
+from tako_modules.mgmt.refusal import Refusal
+from tako_modules.mgmt.server import Call
+from tako_modules.model.release import Release
+from tako_modules.protocol.messages import Prepare
+from tako_modules.protocol.replies import FailureData, LineEvent, PrepareData
+
+from ..control import Control, check_id
+from ..host import Identity
+from ..ledger import release_of
+
+__all__ = ["INSTALL_SECONDS", "answer"]
+
+INSTALL_SECONDS = 900.0  # one install command: a cold cache on a slow line, but not for ever
+LAST_LINES = 20
+
+
+async def answer(request: Prepare, call: Call, control: Control) -> PrepareData:
+    """Prepare the release; one that cannot be prepared is removed again. Raises TakoError."""
+    check_id(request.app)
+    control.leases.check(request.app, request.fence)
+    path = control.host.paths.app(request.app).release(request.version)
+    if not path.is_dir():
+        raise Refused(f"{request.version} was not uploaded", code="not_found", hint="run `tako deploy` again")
+    entry = control.entry(request.app)
+    release = release_of(entry, request.version)
+    if release.prepared and release.recipe == request.recipe:
+        control.ledger.save_release(entry, msgspec.structs.replace(release, env=request.env))
+        return PrepareData(path=str(path), known=True)
+    who = await control.host.ensure_user(request.app, entry.deployment.uid)
+    wanted = msgspec.structs.replace(release, env=request.env, recipe=request.recipe)
+    try:
+        await _prepare(wanted, who, call, control)
+    except BaseException:
+        with anyio.CancelScope(shield=True):
+            await control.tidy(request.app, give_up=request.version)
+        raise
+    control.leases.check(request.app, request.fence)
+    control.ledger.save_release(entry, msgspec.structs.replace(wanted, prepared=True))
+    return PrepareData(path=str(path))
+
+
+async def _prepare(release: Release, who: Identity, call: Call, control: Control) -> None:
+    path = control.host.paths.app(release.app).release(release.version)
+    in_thread = anyio.to_thread.run_sync
+    recipe = release.recipe
+    if recipe is not None and recipe.install:
+        await in_thread(control.host.open_release, path, who)
+        for argv in recipe.install:
+            await _install(release, argv, call, control)
+    control.host.link_logs(path)
+    await in_thread(control.host.seal_release, path, who)
+    control.host.write_env(path, release.version, who)
+
+
+async def _install(release: Release, argv: tuple[str, ...], call: Call, control: Control) -> None:
+    lines: list[str] = []
+
+    async def tell(text: str) -> None:
+        lines.append(text)
+        del lines[:-LAST_LINES]
+        await call.event(LineEvent(text=text))
+
+    task = control.crew.install_task(release, argv)
+    code = await control.crew.chores.run(task, tell, seconds=INSTALL_SECONDS, gone=call.gone)
+    if code == 0:
+        return
+    failure = FailureData(
+        rule="the dependencies could not be installed", detail=" ".join(argv), exit_code=code, log=tuple(lines)
+    )
+    raise Refusal(
+        f"the dependencies of {release.version} could not be installed (exit code {code}); everything is as before",
+        code="install_failed",
+        hint="read the lines above, correct the lock file and run `tako deploy` again",
+        failure=failure,
+    )

@@ -1,0 +1,29 @@
+"""release: the project's own command, once per deploy, before any traffic moves."""
+
+from tako_modules.base.errors import Refused
+from tako_modules.mgmt.server import Call
+from tako_modules.protocol.messages import RunRelease
+from tako_modules.protocol.replies import ExitData, LineEvent
+
+from ..control import Control, check_id
+from ..ledger import release_of
+
+__all__ = ["LONGEST", "answer"]
+
+LONGEST = 600.0  # seconds
+
+
+async def answer(request: RunRelease, call: Call, control: Control) -> ExitData:
+    """Run it in the prepared release as the app's user; its lines are streamed."""
+    check_id(request.app)
+    control.leases.check(request.app, request.fence)
+    release = release_of(control.entry(request.app), request.version)
+    if not release.prepared:
+        raise Refused(f"{request.version} is not prepared", code="not_found", hint="run `tako deploy` again")
+
+    async def tell(text: str) -> None:
+        await call.event(LineEvent(text=text))
+
+    task = control.crew.command_task(release, request.run)
+    code = await control.crew.chores.run(task, tell, seconds=min(request.timeout, LONGEST), gone=call.gone)
+    return ExitData(exit_code=code)

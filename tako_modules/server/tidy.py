@@ -1,0 +1,88 @@
+"""Putting away what nobody needs: releases by the retention rules, what an interrupted deploy left, old uploads."""
+
+import shutil
+from pathlib import Path
+
+import anyio
+
+from tako_modules.base import log
+from tako_modules.base.clock import Clock
+from tako_modules.plan import retention
+
+from .host import Host
+from .leases import Leases
+from .ledger import Ledger
+from .registry import Entry, Registry
+
+__all__ = ["Tidier"]
+
+SWEEP_SECONDS = 5.0  # between looks for leases that ran out: what they left is gone soon after
+UPLOAD_SECONDS = 24 * 3600.0  # a partial upload may be resumed this long
+LOW_DISK = 1 << 30  # bytes: below this, releases younger than 30 days may go too
+
+
+class Tidier:
+    """Deletes releases and uploads; never one that runs or that a lease may be preparing."""
+
+    def __init__(self, registry: Registry, ledger: Ledger, leases: Leases, host: Host, clock: Clock) -> None:
+        self._registry = registry
+        self._ledger = ledger
+        self._leases = leases
+        self._host = host
+        self._clock = clock
+        self._locks: dict[str, anyio.Lock] = {}
+
+    async def tidy(self, app: str, *, give_up: str = "") -> None:
+        """Put one deployment in order; give_up: a version whose preparation has just failed."""
+        async with self._locks.setdefault(app, anyio.Lock()):
+            entry = self._registry.get(app)
+            if entry is None:
+                return
+            leased = self._leases.held(app) is not None
+            low = self._host.free_bytes() < LOW_DISK
+            releases, used = list(entry.releases.values()), _used(entry)
+            going = retention.expired(releases, used=used, leased=leased, now=self._clock.now(), disk_low=low)
+            failed = [one for one in releases if one.version == give_up and not one.served and one.version not in used]
+            for release in {one.version: one for one in (*going, *failed)}.values():
+                self._ledger.remove_release(entry, release.version)
+                await anyio.to_thread.run_sync(self._host.remove_release, app, release.version)
+            if not leased:
+                await self._forget_empty(entry)
+
+    async def _forget_empty(self, entry: Entry) -> None:
+        """A first deploy that failed leaves no deployment behind, but for its data and logs."""
+        deployment = entry.deployment
+        if deployment.shape is not None or deployment.rollout is not None or entry.releases or entry.instances:
+            return
+        self._registry.remove(entry.app)
+        self._ledger.remove_app(entry.app, files_left=True)
+        releases = self._host.paths.app(entry.app).releases
+        await anyio.to_thread.run_sync(lambda: shutil.rmtree(releases, ignore_errors=True))
+
+    async def sweep(self) -> None:
+        """Tidy all deployments again and again, until cancelled."""
+        while True:
+            await self._clock.sleep(SWEEP_SECONDS)
+            for entry in list(self._registry):
+                if any(not one.served for one in entry.releases.values()) or not entry.releases:
+                    await self.tidy(entry.app)
+            await anyio.to_thread.run_sync(_remove_old, self._host.paths.uploads, self._clock.now() - UPLOAD_SECONDS)
+
+
+def _used(entry: Entry) -> set[str]:
+    deployment = entry.deployment
+    used = {one.version for one in entry.instances.values()}
+    if deployment.shape is not None:
+        used.add(deployment.shape.version)
+    if deployment.rollout is not None:
+        used.add(deployment.rollout.after.version)
+    return used
+
+
+def _remove_old(folder: Path, before: float) -> None:
+    for path in folder.glob("*/*.part"):
+        try:
+            if path.lstat().st_mtime < before:
+                path.unlink()
+        except OSError as problem:
+            log.error("upload.collect", problem, path=str(path))

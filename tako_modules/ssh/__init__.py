@@ -1,0 +1,1 @@
+"""Other machines over SSH: commands, files, tunnels, host keys; programs enter, and see a Shell or a byte stream."""

@@ -1,0 +1,1 @@
+"""Tests of the room boot, most of them on the built file."""

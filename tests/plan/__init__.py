@@ -1,0 +1,1 @@
+"""Pure decisions: rollouts, health, restarts, conflicts."""

@@ -1,0 +1,1 @@
+"""From a release to a process that is known to be well."""

@@ -1,0 +1,1 @@
+"""What apps print and what was counted."""
