@@ -1,1 +1,1 @@
-"""Tests of Tako: one folder per room, `house` for the architecture, `kit` for what is shared, `e2e` for the built file."""
+"""Tests of Tako: a folder per room, `house` for the architecture, `kit` for what is shared, `e2e` for the built file."""

@@ -17,6 +17,6 @@ from .standard import standard_paths
 
 sys.path[:] = standard_paths(sys.path)
 
-from .start import enter  # only now: what it imports must come from the standard library
+from .start import enter  # noqa: E402 - what it imports must come from the standard library
 
 __all__ = ["enter"]

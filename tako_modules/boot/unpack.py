@@ -18,6 +18,7 @@ from .stamp import BUILD
 from .start import refuse
 
 UNUSED_SECONDS = 30 * 86400.0  # a build that nobody started for this long may go
+KEPT = 9  # runtimes beside the one that starts: whoever builds often fills a disk at 55 MB each
 LEFT_SECONDS = 3600.0  # a killed start leaves its directory behind; no start takes this long
 PART = ".tmp-tako-"  # how a directory is called before it is whole
 NOEXEC = getattr(os, "ST_NOEXEC", 0)  # macOS does not tell
@@ -39,6 +40,8 @@ def runtime(archive: str, name: str, members: Iterable[str]) -> str:
     """Unpack into the first root that can take it, else into a directory for this process alone."""
     reasons = []
     for root in roots.candidates(archive):
+        if root == roots.beside(archive) and not os.path.lexists(root):
+            continue
         try:
             return make(root, archive, name, members)
         except Unusable as error:
@@ -81,18 +84,19 @@ def unpack(archive: str, members: Iterable[str], into: str) -> None:
 
 
 def collect(root: str, keep: str) -> None:
-    """Remove what killed starts left, and runtimes that nobody used for 30 days and nobody holds."""
+    """Remove what killed starts left, and runtimes that are many or long unused, unless somebody holds them."""
     now = time.time()
+    parts, runtimes = [], []
     for entry in _listing(root):
-        if entry.name == keep or not entry.is_dir(follow_symlinks=False):
-            continue
-        limit = LEFT_SECONDS if entry.name.startswith(PART) else UNUSED_SECONDS
-        try:
-            age = now - entry.stat(follow_symlinks=False).st_mtime
-        except OSError:  # somebody else collected it
-            continue
-        if age > limit and _is_runtime(entry):
-            _remove_unheld(root, entry.path)
+        if entry.name.startswith(PART):
+            parts.append((_age(entry, now), entry.path))
+        elif entry.name != keep and os.path.isdir(f"{entry.path}/tako_modules"):
+            runtimes.append((_age(entry, now), entry.path))
+    runtimes.sort()
+    old = [path for age, path in parts + runtimes[KEPT:] if age > LEFT_SECONDS]
+    old += [path for age, path in runtimes[:KEPT] if age > UNUSED_SECONDS]
+    for path in old:
+        _remove_unheld(root, path)
 
 
 def _place(part: str, root: str, name: str) -> None:
@@ -157,8 +161,11 @@ def _listing(root: str) -> Iterator["os.DirEntry[str]"]:
         return
 
 
-def _is_runtime(entry: "os.DirEntry[str]") -> bool:
-    return entry.name.startswith(PART) or os.path.isdir(f"{entry.path}/tako_modules")
+def _age(entry: "os.DirEntry[str]", now: float) -> float:
+    try:
+        return now - entry.stat(follow_symlinks=False).st_mtime
+    except OSError:  # somebody else collected it
+        return 0.0
 
 
 def _remove_unheld(root: str, path: str) -> None:

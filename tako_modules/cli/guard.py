@@ -5,6 +5,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import click
 
@@ -19,6 +20,7 @@ from .words import error_text
 __all__ = ["run"]
 
 BUG = 1
+RUNTIME = Path(__file__).parents[2]
 KEPT = 50  # tracebacks in TAKO_HOME/errors: enough for a report, never a burden
 
 
@@ -98,6 +100,8 @@ def _tell_bug(error: BaseException, wanted: Wanted, said: Said) -> int:
     if place is None:
         traceback.print_exception(error)
     hint = f"report it with {place}" if place else "report it with the lines above"
+    if isinstance(error, ImportError) and "TAKO_PYZ" in os.environ:  # a power cut may have emptied unpacked files
+        hint = f"remove the unpacked runtime with `rm -r {RUNTIME}` and run this again; if it stays, {hint}"
     print(error_text(message, hint), file=sys.stderr)
     _document("bug", message, hint, wanted, said)
     return BUG

@@ -26,27 +26,27 @@ class Options:
     verbose: bool = False
 
 
-class _Common(NamedTuple):
+class _Shape(NamedTuple):
     names: tuple[str, ...]
     help: str
     metavar: str | None = None
     type: click.Path | None = None
 
 
-_COMMON = (
-    _Common(("--env",), "The environment it is about.", "NAME"),
-    _Common(("-c", "--config"), "Use this file for tako.toml.", "FILE", click.Path(dir_okay=False, path_type=Path)),
-    _Common(("-y", "--yes"), "Answer every question with yes."),
-    _Common(("--json",), "Print one JSON document on standard output."),
-    _Common(("--plain",), "No colours and no moving lines."),
-    _Common(("-q", "--quiet"), "Results and errors only."),
-    _Common(("-v", "--verbose"), "Tell more, also of failures."),
+_EVERYWHERE = (
+    _Shape(("--env",), "The environment it is about.", "NAME"),
+    _Shape(("-c", "--config"), "Use this file for tako.toml.", "FILE", click.Path(dir_okay=False, path_type=Path)),
+    _Shape(("-y", "--yes"), "Answer every question with yes."),
+    _Shape(("--json",), "Print one JSON document on standard output."),
+    _Shape(("--plain",), "No colours and no moving lines."),
+    _Shape(("-q", "--quiet"), "Results and errors only."),
+    _Shape(("-v", "--verbose"), "Tell more, also of failures."),
 )
 
 
 def common(function: F) -> F:
     """Give a verb the common options; inside it `chosen()` has what was typed."""
-    for one in reversed(_COMMON):
+    for one in reversed(_EVERYWHERE):
         function = click.option(
             *one.names,
             is_flag=one.metavar is None,

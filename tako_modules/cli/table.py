@@ -39,10 +39,12 @@ GROUPS: dict[str, str] = {
 # Started by other programs with a list of arguments, each a function (list[str]) -> int; in no help.
 HIDDEN: dict[str, str] = {
     "__control__": "tako_modules.cli.hidden.processes:run_control",
+    "__install__": "tako_modules.cli.hidden.install:run",
     "__pip__": "tako_modules.cli.hidden.pip:run",
     "__ports__": "tako_modules.cli.hidden.processes:run_ports",
     "__selftest__": "tako_modules.cli.hidden.selftest:run",
     "__socket__": "tako_modules.cli.hidden.socket_pipe:run",
+    "__uninstall__": "tako_modules.cli.hidden.uninstall:run",
     "__static__": "tako_modules.cli.hidden.processes:run_static",
     "__worker__": "tako_modules.cli.hidden.processes:run_worker",
 }

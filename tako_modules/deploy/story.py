@@ -7,7 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from tako_modules.base.clock import Clock
-from tako_modules.base.errors import Refused, TakoError
+from tako_modules.base.errors import Cancelled, Refused, TakoError
 from tako_modules.base.text import size_text
 from tako_modules.build.artifact import Artifact
 from tako_modules.mgmt.client import Client, Event
@@ -90,9 +90,9 @@ class Story:
                 self.reached = True
                 deployed = await self._locked(self.connection)
         except TakoError as error:
-            problem = error
+            problem = _own(error)
         except BaseExceptionGroup as group:
-            problem = _sole_problem(group)
+            problem = _own(_sole_problem(group))
         finally:
             if deployed is None:
                 self.gate.leave(self.target.name)
@@ -232,6 +232,11 @@ class Story:
             note=self.job.note,
         )
         return await client.call(request, DeployedData, self._event)
+
+
+def _own(error: TakoError) -> TakoError:
+    """What the person asked for is no failure of the server: it exits as a cancellation."""
+    return Cancelled(error.message, hint=error.hint) if error.code == "cancelled" else error
 
 
 def _sole_problem(group: BaseExceptionGroup) -> TakoError:

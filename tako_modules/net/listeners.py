@@ -50,6 +50,9 @@ class Acceptor:
         if not self._resting:
             self._loop.remove(self._sock.fileno())
             self._accept(BACKLOG)
+
+    def close(self) -> None:
+        """Let go of this process's descriptor."""
         self._sock.close()
 
     def _on_event(self, _: int) -> None:

@@ -254,14 +254,16 @@ class Stream:
             self._fulfil()
 
     def finish(self) -> None:
-        """Close once the queue is empty."""
+        """Close once the queue is empty, and tell the receiver when that is so (`on_lost` without a reason)."""
         self._wish = "close"
         if self._out is None:
             self._fulfil()
 
     def _fulfil(self) -> None:
         if self._wish == "close":
-            self.close()
+            self.lost("")
+            return
+        if self.closed:
             return
         try:
             self.sock.shutdown(socket.SHUT_WR)

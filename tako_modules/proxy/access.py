@@ -8,6 +8,8 @@ import fcntl
 import os
 import time
 from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
 
 from tako_modules.base import log
 from tako_modules.net.loop import Loop
@@ -28,7 +30,7 @@ class AccessLog:
 
     __slots__ = ("_fd", "_lines", "_loop", "_path", "_said", "_stamp", "_stamped", "_torn", "_wall", "dropped")
 
-    def __init__(self, loop: Loop, path: str = "", wall: Callable[[], float] = time.time) -> None:
+    def __init__(self, loop: Loop, path: Path | None = None, wall: Callable[[], float] = time.time) -> None:
         self._loop = loop
         self._path = path
         self._wall = wall
@@ -41,7 +43,7 @@ class AccessLog:
 
     def add(self, fields: bytes) -> None:
         """Log one request: JSON members without braces and time, safe to stand in a line as they are."""
-        if not self._path:
+        if self._path is None:
             return
         if int(self._loop.now * STAMPS) != self._stamped:
             self._restamp()
@@ -80,10 +82,11 @@ class AccessLog:
         self.dropped += count
         if self._loop.now - self._said >= WORDS_SECONDS:
             self._said = self._loop.now
-            log.error("access.dropped", problem, dropped=self.dropped, path=self._path)
+            log.error("access.dropped", problem, dropped=self.dropped, path=str(self._path))
 
     def _refresh(self) -> None:
         """Have the file open that the path stands for, and not one that is too large."""
+        assert self._path is not None
         if self._fd >= 0 and not self._is_current():
             self.close()
         if self._fd < 0:
@@ -92,22 +95,24 @@ class AccessLog:
             self._rotate()
 
     def _is_current(self) -> bool:
+        assert self._path is not None
         try:
-            there, mine = os.stat(self._path), os.fstat(self._fd)
+            there, mine = self._path.stat(), os.fstat(self._fd)
         except FileNotFoundError:
             return False
         return (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino)
 
     def _rotate(self) -> None:
+        assert self._path is not None
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return  # another worker is at it; this file takes one more write
         if self._is_current():
-            for number in range(FILES - 1, 0, -1):
-                older = f"{self._path}.{number - 1}" if number > 1 else self._path
-                if os.path.exists(older):
-                    os.replace(older, f"{self._path}.{number}")
+            names = [self._path, *(self._path.with_name(f"{self._path.name}.{n}") for n in range(1, FILES))]
+            for newer, older in reversed(list(pairwise(names))):
+                if newer.exists():
+                    newer.replace(older)
         self.close()
         self._fd = os.open(self._path, _FLAGS, 0o640)
 

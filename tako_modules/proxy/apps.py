@@ -1,4 +1,4 @@
-"""Apps and instances as a worker keeps them: the same objects through all snapshots, so that nobody holds an old one."""
+"""Apps and instances as a worker keeps them: the same objects through all snapshots, so nobody holds an old one."""
 
 from collections.abc import Iterator
 
@@ -8,8 +8,8 @@ from .balance import POLICIES
 from .context import Context
 from .counters import Count
 from .hold import Queue
+from .instances import Instance
 from .limits import FIRST_BYTE_SECONDS, TUNNEL_WITHDRAWN_SECONDS
-from .upstream import Instance
 
 __all__ = ["App", "Roster"]
 

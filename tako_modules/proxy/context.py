@@ -1,6 +1,7 @@
 """What all connections of one worker share."""
 
 import os
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -8,7 +9,6 @@ from tako_modules.net.loop import Loop
 
 from .access import AccessLog
 from .counters import Counters
-from .router import View
 
 __all__ = ["Context", "Guest", "Reports"]
 
@@ -32,23 +32,37 @@ class Guest(Protocol):
     def bow_out(self) -> None:
         """Make the next answer the last one."""
 
+    def part(self) -> None:
+        """Say goodbye, if this is a tunnel: the time is nearly over."""
+
     def cut(self) -> None:
         """End now."""
 
 
 class Context:
-    """The loop, the newest view, the counters, who is connected; draining: every answer is the last of its connection."""
+    """The loop, the counters, who is connected; draining: every answer is the last one of its connection."""
 
-    __slots__ = ("_number", "_prefix", "access", "counters", "draining", "guests", "loop", "on_empty", "reports", "view")
+    __slots__ = (
+        "_number",
+        "_prefix",
+        "access",
+        "counters",
+        "draining",
+        "guests",
+        "loop",
+        "on_empty",
+        "reports",
+        "wall",
+    )
 
-    def __init__(self, loop: Loop, view: View, access: AccessLog, reports: Reports) -> None:
+    def __init__(self, loop: Loop, access: AccessLog, reports: Reports) -> None:
         self.loop = loop
-        self.view = view
         self.access = access
         self.reports = reports
         self.counters = Counters()
         self.guests: set[Guest] = set()
         self.draining = False
+        self.wall = time.time
         self.on_empty: Callable[[], None] = _nothing
         self._prefix = os.urandom(6).hex().encode("ascii") + b"%08x"
         self._number = 0

@@ -1,8 +1,8 @@
 """The channel to control: snapshots and orders down, facts up.
 
 Control may be away or slow, so facts are kept as what is newest of each kind and never as a queue: counters are
-cumulative, numbers in flight are absolute, and nothing here grows or waits. What an instance has in flight goes out before
-`Applied`: whoever reads that a generation is in force knows about everything that still runs without it.
+cumulative, numbers in flight are absolute, and nothing here grows or waits. What an instance has in flight goes out
+before `Applied`: whoever reads that a generation is in force knows about everything that still runs without it.
 """
 
 import os
@@ -79,7 +79,7 @@ class Feed:
         if mask & ~OUT:
             self._read()
         if mask & OUT:
-            self.flush()
+            self._flush_now()
 
     def _read(self) -> None:
         newest = -1
@@ -133,7 +133,7 @@ class Feed:
     def applied(self, epoch: int, generation: int) -> None:
         """Report that a snapshot is in force."""
         self._applied = (epoch, generation)
-        self.flush()
+        self._flush_now()
 
     def in_flight(self, instances: dict[str, int]) -> None:
         """Report what instances have in flight."""
@@ -144,7 +144,7 @@ class Feed:
         """Report that nothing is in flight at an instance; urgent: it was withdrawn, and somebody waits for this."""
         self._in_flight[instance] = 0
         if urgent:
-            self._loop.call_soon(self.flush)
+            self._loop.call_soon(self._flush_now)
         else:
             self._schedule()
 
@@ -158,13 +158,13 @@ class Feed:
     def wake(self, app: str) -> None:
         """Ask for an instance of an app."""
         self._wakes[app] = None
-        self._loop.call_soon(self.flush)
+        self._loop.call_soon(self._flush_now)
 
     def upstream_failed(self, instance: str, reason: str) -> None:
         """Report an instance that refused a connection or broke one."""
         if instance in self._failures or len(self._failures) < FAILURES:
             self._failures[instance] = reason
-            self._loop.call_soon(self.flush)
+            self._loop.call_soon(self._flush_now)
 
     def _schedule(self) -> None:
         if not self._scheduled:
@@ -173,18 +173,15 @@ class Feed:
 
     def _flush_scheduled(self) -> None:
         self._scheduled = False
-        self.flush()
+        self._flush_now()
 
-    def flush(self) -> bool:
-        """Send what there is to report; false when control must make room first."""
+    def _flush_now(self) -> None:
+        """Send what there is to report, as far as control has room; more goes when it has read."""
         try:
             for fact in self._facts():
                 self._channel.send(model.encode(fact))
-        except BlockingIOError:
-            return False
-        except OSError:  # nobody is there: on_orphaned comes by the other way
-            return True
-        return True
+        except OSError:  # no room, or nobody is there, which on_orphaned tells
+            return
 
     def _facts(self) -> Iterator[model.Fact]:
         """Give the facts in their order; each is forgotten when the next one is asked for, that is when it was sent."""
@@ -215,7 +212,7 @@ class Feed:
     def finish(self) -> None:
         """Send the last facts, waiting a moment for room."""
         self._channel.settimeout(LAST_SECONDS)
-        self.flush()
+        self._flush_now()
 
     def close(self) -> None:
         """Close the channel."""

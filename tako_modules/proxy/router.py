@@ -8,7 +8,7 @@ from tako_modules.net.tls import Leaves
 
 from .apps import App
 
-__all__ = ["CHALLENGE", "STATUS_ALIAS", "View", "path_of"]
+__all__ = ["CHALLENGE", "STATUS_ALIAS", "Router", "View", "is_status", "path_of"]
 
 CHALLENGE = b"/.well-known/acme-challenge/"  # RFC 8555 8.3
 STATUS_ALIAS = b"/_tako/status"
@@ -33,7 +33,9 @@ class View:
         self.whole = {
             host: found[0][1] for host, found in self.table.exact.items() if len(found) == 1 and not found[0][0].path
         }
-        self.leaves = Leaves(snapshot.certificates, snapshot.default_certificate, before.leaves if before else None)
+        self.leaves: Leaves = Leaves(
+            snapshot.certificates, snapshot.default_certificate, before.leaves if before else None
+        )
         self.problems += [f"certificate for {', '.join(names)}: {why}" for names, why in self.leaves.problems]
         self.challenges = {token.encode(): answer.encode() for token, answer in snapshot.challenges.items()}
         self.https_port = snapshot.https_port
@@ -52,6 +54,15 @@ class View:
         """Write where a plain request is told to go: the same host, path and query over TLS."""
         port = b"" if self.https_port == 443 else b":%d" % self.https_port
         return b"https://%b%b%b" % (host, port, target if target.startswith(b"/") else b"/")
+
+
+class Router:
+    """Where the newest view is."""
+
+    __slots__ = ("view",)
+
+    def __init__(self, view: View) -> None:
+        self.view = view
 
 
 def is_status(host: bytes, path: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Instances with their pools of connections, and one connection to an instance: the upstream half of an exchange."""
+"""One connection to an instance: the upstream half of an exchange."""
 
 from enum import Enum, auto
 from typing import Protocol
@@ -8,143 +8,35 @@ from tako_modules.http.errors import ProtocolError
 from tako_modules.net import streams
 from tako_modules.net.wheel import FOREVER, NEVER
 
+from .asker import Asker
 from .context import Context
-from .counters import Count
 from .errors import Failure, Refused
 from .limits import (
     CONNECT_SECONDS,
-    FIRST_BYTE_SECONDS,
     RESPONSE_SECONDS,
-    UPSTREAM_FRESH_SECONDS,
-    UPSTREAM_IDLE_CONNECTIONS,
     UPSTREAM_IDLE_SECONDS,
     WRITE_SECONDS,
 )
 
-__all__ = ["Asker", "Instance", "Link"]
+__all__ = ["Home", "Link"]
 
 
-class Asker(Protocol):
-    """The downstream half of an exchange, as far as a link needs it.
+class Home(Protocol):
+    """The instance that a link belongs to."""
 
-    closing: this answer is the last one of the client's connection.
-    """
-
-    method: bytes
-    minor: bytes
-    closing: bool
-
-    @property
-    def uploading(self) -> bool:
-        """Whether the request's body is still to come."""
-
-    @property
-    def wants(self) -> bytes | None:
-        """The protocol that the client asks to change to."""
-
-    def send(self, data: streams.Data) -> bool:
-        """Send to the client; true when it is slow and the source should pause."""
-
-    def stalled(self) -> None:
-        """The client is slow: the link has paused until it is resumed."""
-
-    def on_answer(self, status: int) -> None:
-        """The final head is here."""
-
-    def complete(self, sent: int) -> None:
-        """The answer went out whole, with that many bytes of body."""
-
-    def failed(self, link: "Link", failure: Failure) -> None:
-        """There is no answer; the link is gone."""
-
-    def cut_short(self, reason: str, sent: int) -> None:
-        """The answer ended in the middle; the link is gone."""
-
-    def on_drained(self) -> None:
-        """The upstream takes more of the request's body."""
-
-    def upgraded(self, link: "Link", head: bytes, rest: streams.Data) -> None:
-        """Both connections are a tunnel from now on; the link's claim is the asker's."""
-
-
-class Withdrawable(Protocol):
-    """A tunnel, which outlives the requests of its instance."""
-
-    def bow_out(self) -> None:
-        """Say goodbye and end."""
-
-
-class Instance:
-    """One address of an app with its idle connections (last in, first out) and what is in flight there.
-
-    withdrawn: the newest snapshot does not name it, so it gets no new request; rest_until: it refused a connection.
-    """
-
-    __slots__ = (
-        "context",
-        "count",
-        "first_byte",
-        "host",
-        "id",
-        "idle",
-        "in_flight",
-        "port",
-        "rest_until",
-        "tunnels",
-        "version",
-        "withdrawn",
-    )
-
-    def __init__(self, context: Context, ident: str, host: str, port: int, count: Count) -> None:
-        self.context = context
-        self.id, self.host, self.port, self.count = ident, host, port, count
-        self.version = count.version
-        self.idle: list[Link] = []
-        self.tunnels: set[Withdrawable] = set()
-        self.in_flight = 0
-        self.withdrawn = False
-        self.rest_until = 0.0
-        self.first_byte = FIRST_BYTE_SECONDS
-
-    def claim(self, *, repeatable: bool, fresh: bool = False) -> "Link":
-        """Count one more in flight and give a connection for it.
-
-        Raises OSError when there is no descriptor left. repeatable: the request may be sent twice, so a connection that
-        the upstream might just be closing will do; fresh: only a new one will.
-        """
-        idle = self.idle
-        if idle and not fresh:
-            link = idle[-1]
-            if repeatable or link.idle_since + UPSTREAM_FRESH_SECONDS > self.context.loop.now:
-                self.in_flight += 1
-                return idle.pop()
-        link = Link(self.context, self)
-        self.in_flight += 1
-        return link
+    id: str
+    host: str
+    port: int
+    first_byte: float
 
     def release(self) -> None:
         """Count one less in flight."""
-        self.in_flight -= 1
-        if not self.in_flight:
-            self.context.reports.emptied(self.id, urgent=self.withdrawn)
 
-    def keep(self, link: "Link") -> bool:
+    def keep(self, link: "Link", /) -> bool:
         """Take back a connection that can be used again, unless nobody will."""
-        if self.withdrawn or len(self.idle) >= UPSTREAM_IDLE_CONNECTIONS:
-            return False
-        self.idle.append(link)
-        return True
 
-    def withdraw(self) -> None:
-        """Get no new request, and close what is idle."""
-        self.withdrawn = True
-        for link in list(self.idle):
-            link.close()
-
-    def dismiss(self) -> None:
-        """Say goodbye to all tunnels, if it is still withdrawn."""
-        for tunnel in list(self.tunnels) if self.withdrawn else ():
-            tunnel.bow_out()
+    def forget(self, link: "Link", /) -> None:
+        """Take a connection that is being closed out of the pool."""
 
 
 class _Way(Enum):
@@ -181,7 +73,7 @@ class Link:
         "stream",
     )
 
-    def __init__(self, context: Context, instance: Instance) -> None:
+    def __init__(self, context: Context, instance: Home) -> None:
         self.context, self.instance = context, instance
         self._asker: Asker | None = None
         self._body: bodies.Body | None = None
@@ -236,7 +128,7 @@ class Link:
         if self._asker is not None:
             if self._body is None:
                 self.due(self.instance.first_byte)
-            self._asker.on_drained()
+            self._asker.on_room()
 
     def on_data(self, data: streams.Data) -> None:
         """Take bytes of an answer; without a question they are no answer, and the connection is of no use."""
@@ -381,7 +273,7 @@ class Link:
         else:
             self._asker = None
             self.context.loop.wheel.forget(self)
-            asker.upgraded(self, meaning.out, rest)
+            asker.upgraded(meaning.out, rest)
         return False
 
     # -- ending
@@ -415,7 +307,7 @@ class Link:
         if begun:
             asker.cut_short(reason, self._sent)
         else:
-            asker.failed(self, Failure(refused, reason, unsent))
+            asker.failed(Failure(refused, reason, unsent))
 
     def abandon(self) -> None:
         """The client is gone: end the exchange, and the connection, whose answer nobody wants."""
@@ -431,7 +323,6 @@ class Link:
 
     def close(self) -> None:
         """Close the connection and leave the pool."""
-        if self in self.instance.idle:
-            self.instance.idle.remove(self)
+        self.instance.forget(self)
         self.context.loop.wheel.forget(self)
         self.stream.close()

@@ -25,7 +25,8 @@ def _spawned(entry: Entry, fact: facts.Spawned, now: float) -> bool:
     one = entry.instances.get(fact.number)
     if one is None:
         return False
-    entry.instances[fact.number] = replace(one, pid=fact.pid, birth=fact.birth, spawned_at=now)
+    if (one.pid, one.birth) != (fact.pid, fact.birth):  # else it is the same one, adopted by a new control
+        entry.instances[fact.number] = replace(one, pid=fact.pid, birth=fact.birth, spawned_at=now)
     return True
 
 

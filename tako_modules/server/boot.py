@@ -18,6 +18,8 @@ COUNTER_SECONDS = 10.0  # between writes of the counters: a kill -9 of control a
 
 def restore(control: Control, db: Store, found: Found, *, rebooted: bool) -> None:
     """Fill the registry; an instance whose process is gone ends here, those that live keep their state."""
+    control.feeds.tally.restore(counters.load_all(db))
+    control.feeds.tally.retire_others({one.key for one in control.feeds})
     for deployment in apps.load_all(db):
         entry = control.registry.add(deployment)
         awake = deployment.shape is not None and deployment.shape.instances == 0
@@ -32,8 +34,6 @@ def restore(control: Control, db: Store, found: Found, *, rebooted: bool) -> Non
         owner = control.registry.get(one.app)
         if owner is not None:
             _restore_instance(control, owner, one, found, rebooted=rebooted)
-    if not rebooted:
-        control.feeds.tally.restore(counters.load_all(db))
     for entry in control.registry:
         _wake(entry)
 

@@ -39,6 +39,7 @@ async def change(entry: Entry, wish: Wish, fence: int, call: Call, control: Cont
     if ended.outcome is not Outcome.SUCCESS:
         raise await control.rollouts.failure(entry.app, watch)
     await control.tidy(entry.app)
+    control.feeds.tally.fold(entry.app, set(entry.releases))
     taken = {other.app: other.all_routes for other in control.registry if other.app != entry.app}
     beside = [f"{found.app} also answers {found.route}" for found in conflicts.shadows(ended.after.routes, taken)]
     return DeployedData(

@@ -213,7 +213,8 @@ class Crew:
         uid = entry.deployment.uid
         table = ports.listeners()
         if uid is None:
-            return ports.judge(table, one.port, os.geteuid(), ports.owned_by(child.pid))
+            mine = await anyio.to_thread.run_sync(ports.owned_by, child.pid)
+            return ports.judge(table, one.port, None, mine)
         lines: list[str] = []
 
         async def keep_line(line: str) -> None:

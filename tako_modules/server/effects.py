@@ -3,6 +3,7 @@
 from tako_modules.base.clock import Clock
 from tako_modules.plan.steps import Step
 
+from .ledger import Ledger
 from .publish import Publisher
 from .registry import Entry
 from .steps import Steps
@@ -13,8 +14,9 @@ __all__ = ["Effects"]
 class Effects:
     """The inbox' hands: steps, then one snapshot for all that a fact has changed."""
 
-    def __init__(self, steps: Steps, publisher: Publisher, clock: Clock) -> None:
+    def __init__(self, steps: Steps, ledger: Ledger, publisher: Publisher, clock: Clock) -> None:
         self._steps = steps
+        self._ledger = ledger
         self._publisher = publisher
         self._clock = clock
 
@@ -23,5 +25,6 @@ class Effects:
         self._steps.carry_out(entry, step)
 
     def settled(self, entry: Entry) -> None:
-        """Publish what is new."""
+        """Write down and publish what is new."""
+        self._ledger.save_changes(entry)
         self._publisher.publish(self._clock.monotonic())

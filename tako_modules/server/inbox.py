@@ -10,6 +10,7 @@ import anyio
 
 from tako_modules.base import log
 from tako_modules.base.clock import Clock
+from tako_modules.base.errors import TakoError
 from tako_modules.plan import reconcile
 from tako_modules.plan.steps import Step
 
@@ -20,6 +21,7 @@ from .registry import Entry, Registry
 __all__ = ["Actions", "Inbox"]
 
 ROUNDS = 200  # steps ↔ plan rounds for one fact; a plan that has not settled then is a bug, not a reason to spin
+TRY_AGAIN_SECONDS = 2.0  # after a step that the disk refused
 LONGEST_WAIT = 3600.0  # seconds: with nothing to wait for, look once an hour all the same
 
 
@@ -60,9 +62,20 @@ class Inbox:
         self._busy = True
         try:
             while self._queue:
-                self._take(*self._queue.popleft())
+                self._guarded(*self._queue.popleft())
         finally:
             self._busy = False
+
+    def _guarded(self, app: str, fact: facts.Fact) -> None:
+        """A full disk stops changes, not the server: what could not be done is tried again soon."""
+        try:
+            self._take(app, fact)
+        except TakoError as problem:
+            log.event("inbox.failed", app=app, fact=type(fact).__name__, message=problem.message)
+            entry = self._registry.get(app)
+            if entry is not None:
+                entry.wake_at = self._clock.monotonic() + TRY_AGAIN_SECONDS
+                self._changed.set()
 
     def _take(self, app: str, fact: facts.Fact) -> None:
         entry = self._registry.get(app)

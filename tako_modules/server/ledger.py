@@ -6,12 +6,13 @@ import msgspec
 
 from tako_modules.base.clock import Clock
 from tako_modules.base.errors import Refused
-from tako_modules.model.deployment import Deployment, Outcome, Rollout
+from tako_modules.model.deployment import Deployment, Outcome, Rollout, Vitals
 from tako_modules.model.instance import Instance
 from tako_modules.model.release import Release
 from tako_modules.store import apps, instances, leases, ports, releases, rollouts, server
 from tako_modules.store.db import Store
 from tako_modules.supervisor import port_range
+from tako_modules.supervisor import ports as listening
 
 from .registry import Entry
 
@@ -41,14 +42,27 @@ class Ledger:
         """Write a deployment with its rollouts."""
         apps.save(self._db, deployment)
 
-    def save_instance(self, one: Instance) -> None:
-        """Write an instance."""
-        instances.save(self._db, one)
+    def save_changes(self, entry: Entry) -> None:
+        """Write what has changed of a deployment and its instances since the last time, whole or not at all."""
+        deployment, kept = entry.saved
+        lasting = {number: _lasting(one) for number, one in entry.instances.items()}
+        same = deployment is not None and _durable(deployment) == _durable(entry.deployment)
+        if same and lasting == kept:
+            return
+        with self._db.transaction():
+            if not same:
+                apps.save(self._db, entry.deployment)
+            for number, one in lasting.items():
+                if kept.get(number) != one:
+                    instances.save(self._db, one)
+        entry.saved = (entry.deployment, lasting)
 
     def take_port(self, app: str, number: int) -> int:
         """Choose a free port for an instance and write it down."""
         known = ports.load(self._db, self._clock.monotonic())
-        port = port_range.choose(known.held | known.cooling, newest=known.newest, offset=self._port_offset)
+        foreign = {row.port for row in listening.listeners()}
+        taken = known.held | known.cooling | foreign
+        port = port_range.choose(taken, newest=known.newest, offset=self._port_offset)
         ports.take(self._db, port, app, number)
         return port
 
@@ -105,6 +119,15 @@ class Ledger:
         """Give the last rollout if it did not end well."""
         ended = [one for one in self.history(app) if one.outcome is not Outcome.IN_PROGRESS]
         return ended[0] if ended and ended[0].outcome is not Outcome.SUCCESS else None
+
+
+def _lasting(one: Instance) -> Instance:
+    """Leave out what only matters to the control that knows it: it changes often and is learned anew."""
+    return msgspec.structs.replace(one, in_flight=0, failures=0, withdrawn_generation=None)
+
+
+def _durable(deployment: Deployment) -> Deployment:
+    return msgspec.structs.replace(deployment, vitals=Vitals())
 
 
 def release_of(entry: Entry, version: str) -> Release:

@@ -92,7 +92,7 @@ class _Program:
         crew = Crew(self.registry, host, self.link, self.clock, programs, report=self._report)
         leases = Leases(self.clock, ledger.next_fence, lambda app: host.paths.app(app).lock)
         steps = Steps(ledger, crew, host, self.clock)
-        self.inbox = Inbox(self.registry, Effects(steps, self.publisher, self.clock), self.clock)
+        self.inbox = Inbox(self.registry, Effects(steps, ledger, self.publisher, self.clock), self.clock)
         self.certificates = Certificates(options, host.paths.certificates, self.clock, self._republish)
         self.control = Control(
             options=options,

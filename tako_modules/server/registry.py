@@ -40,6 +40,7 @@ class Entry:
         self.instances: dict[int, Instance] = {}
         self.releases: dict[str, Release] = {}
         self.failures: dict[int, FailureData] = {}
+        self.saved: tuple[Deployment | None, dict[int, Instance]] = (None, {})
         self.watch: Watch | None = None
         self.wake_at: float | None = None
 

@@ -51,10 +51,6 @@ class Steps:
         """Do one step."""
         self._table[type(step)](entry, step)
 
-    def _keep(self, entry: Entry, one: Instance) -> None:
-        entry.instances[one.number] = one
-        self._ledger.save_instance(one)
-
     def _say(self, entry: Entry, text: str, one: Instance) -> None:
         if entry.watch is not None:
             entry.watch.say(text, instance=str(one.number), version=one.version)
@@ -66,8 +62,7 @@ class Steps:
             app=entry.app, number=number, version=step.version, port=port, spawned_at=self._clock.monotonic()
         )
         entry.set(next_number=number + 1)
-        self._ledger.save_deployment(entry.deployment)
-        self._keep(entry, one)
+        entry.instances[one.number] = one
         self._say(entry, f"starting instance {number} on port {port}", one)
         try:
             self._crew.start(entry, one)
@@ -76,7 +71,7 @@ class Steps:
 
     def _admit(self, entry: Entry, step: steps.Admit) -> None:
         one = replace(entry.instances[step.number], admitted=True)
-        self._keep(entry, one)
+        entry.instances[one.number] = one
         if entry.watch is not None:
             now = self._clock.monotonic()
             healthy = (one.healthy_at or now) - one.spawned_at
@@ -87,7 +82,7 @@ class Steps:
         one = entry.instances[step.number]
         never_served = not one.admitted
         retired = health.retired(one, self._clock.monotonic())
-        self._keep(entry, replace(retired, drained=never_served))
+        entry.instances[one.number] = replace(retired, drained=never_served)
         self._crew.stop_watching(one)
         if entry.watch is not None:
             entry.watch.replaced += 1
@@ -95,12 +90,12 @@ class Steps:
 
     def _terminate(self, entry: Entry, step: steps.Terminate) -> None:
         one = entry.instances[step.number]
-        self._keep(entry, replace(one, terminated_at=self._clock.monotonic()))
+        entry.instances[one.number] = replace(one, terminated_at=self._clock.monotonic())
         self._crew.signal(one, signal.SIGTERM)
 
     def _kill(self, entry: Entry, step: steps.Kill) -> None:
         one = entry.instances[step.number]
-        self._keep(entry, replace(one, killed=True, admitted=False))
+        entry.instances[one.number] = replace(one, killed=True, admitted=False)
         self._crew.stop_watching(one)
         self._crew.signal(one, signal.SIGKILL)
 
@@ -109,7 +104,7 @@ class Steps:
         seen = entry.failures.get(one.number, FailureData(rule=""))
         entry.failures[one.number] = replace(seen, rule=step.reason, detail=seen.detail or one.reason)
         reason = f"{step.reason}: {one.reason}" if one.reason else step.reason
-        self._keep(entry, replace(one.after(InstanceEvent.BROKEN), reason=reason))
+        entry.instances[one.number] = replace(one.after(InstanceEvent.BROKEN), reason=reason)
         crashed(entry, entry.instances[one.number], reason, self._clock.monotonic())
 
     def _forget(self, entry: Entry, step: steps.Forget) -> None:

@@ -1,6 +1,6 @@
 """Root on a machine that has no tako yet: by its own login or by sudo, and one at a time."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -43,7 +43,7 @@ class RootShell:
         """Write a file of root's whole or not at all, verified by SHA-256; progress: bytes that were sent."""
         await transfer.put(self._feed, source, remote, mode=mode, progress=progress)
 
-    async def _feed(self, argv: Sequence[str], stdin: AsyncIterable[bytes], timeout: float) -> Result:
+    async def _feed(self, argv: Sequence[str], stdin: AsyncGenerator[bytes, None], timeout: float) -> Result:
         return await self.session.feed((*self.prefix, *argv), stdin, timeout)
 
 

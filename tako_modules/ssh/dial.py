@@ -15,7 +15,7 @@ from .login import Access, Login
 from .session import Session
 from .trust import Judge
 
-__all__ = ["connect"]
+__all__ = ["connect", "login_key"]
 
 KEEPALIVE_SECONDS = 15
 KEEPALIVE_COUNT = 3  # unanswered: the host, or the way to it, is gone after 45 s
@@ -45,6 +45,13 @@ async def connect(login: Login, access: Access) -> AsyncIterator[Session]:
     async with AsyncExitStack() as stack:
         connection, user = await _reach(login, access, stack, None, HOPS)
         yield Session(connection, login, user)
+
+
+def login_key(session: Session) -> str:
+    """Write the public key that let us in as in an authorized_keys file; "" when it was a certificate of the agent."""
+    judge = session.connection.get_owner()
+    assert isinstance(judge, Judge), "every session of this room has one"
+    return keys.public_line(judge.last_offer) if judge.last_offer is not None else ""
 
 
 async def _reach(
@@ -142,13 +149,14 @@ async def _attempt(
     login: Login, access: Access, judge: Judge, found: Keys, through: asyncssh.SSHClientConnection | None
 ) -> asyncssh.SSHClientConnection:
     async with keys.with_agent(found) as offered:
+        judge.offer(offered)
         return await asyncssh.connect(
             **_address(login, access),
             tunnel=through,
             client_factory=lambda: judge,
             known_hosts=judge.known_keys,
             server_host_key_algs=judge.algorithms(),
-            client_keys=offered or None,
+            client_keys=None,
             agent_path=None,
             preferred_auth="publickey",
             password_auth=False,

@@ -3,6 +3,7 @@
 A key with a passphrase is opened by TAKO_SSH_KEY_PASSPHRASE at once, by a question only when nothing else let us in.
 """
 
+import base64
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -13,8 +14,9 @@ from tako_modules.base.errors import TakoError
 from .library import asyncssh
 from .login import Access
 
-__all__ = ["Identities", "Keys", "find_keys", "unlock", "with_agent"]
+__all__ = ["Identities", "Keys", "Offer", "find_keys", "public_line", "unlock", "with_agent"]
 
+PATH_LIMIT = 200  # characters: the shortest private key in base64 alone has more
 DEFAULT_NAMES = ("id_ed25519", "id_ecdsa", "id_rsa")
 Offer = asyncssh.SSHKey | asyncssh.SSHKeyPair | tuple[asyncssh.SSHKey, str]
 _UNUSABLE = (OSError, asyncssh.KeyImportError, asyncssh.KeyEncryptionError)
@@ -103,6 +105,14 @@ async def with_agent(keys: Keys) -> AsyncIterator[list[Offer]]:
         await agent.wait_closed()
 
 
+def public_line(offer: Offer) -> str:
+    """Write an offered key's public half as in an authorized_keys file, no comment; "" for a certificate alone."""
+    key = offer[0] if isinstance(offer, tuple) else offer
+    data = key.public_data
+    kind = data[4 : 4 + int.from_bytes(data[:4], "big")].decode("ascii", "replace")  # RFC 4253, 6.6
+    return "" if "-cert-" in kind else f"{kind} {base64.b64encode(data).decode()}"
+
+
 async def _agent(path: str) -> asyncssh.SSHAgentClient | None:
     if not path:
         return None
@@ -122,9 +132,12 @@ async def _agent_keys(agent: asyncssh.SSHAgentClient, only: Sequence[bytes] | No
 def _given_key(given: str, passphrase: str | None) -> asyncssh.SSHKey:
     """Read TAKO_SSH_KEY: the key itself, also with its line breaks written as backslash-n, or the path of its file."""
     hint = "set it to a private key or the path of one, and TAKO_SSH_KEY_PASSPHRASE where it needs a passphrase"
+    is_path = "\n" not in given and len(given) <= PATH_LIMIT
     try:
         if "PRIVATE KEY" in given:
             return asyncssh.import_private_key(given.replace("\\n", "\n") + "\n", passphrase)
+        if not is_path:  # its text must not be shown: it may be a key in another coat
+            raise TakoError("TAKO_SSH_KEY holds neither a private key nor a path", hint=hint)
         return _open(Path(given).expanduser(), passphrase)
     except OSError as error:
         raise TakoError(f"TAKO_SSH_KEY names {given}, which cannot be read: {error.strerror}", hint=hint) from error

@@ -1,7 +1,8 @@
 """One login on a host: commands as argv lists, files, and a command's pipes as a byte stream."""
 
 import shlex
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from pathlib import Path
 
 import anyio
@@ -42,7 +43,7 @@ class Session:
         """Write a file whole or not at all, verified by SHA-256; progress: bytes that were sent."""
         await transfer.put(self.feed, source, remote, mode=mode, progress=progress)
 
-    async def feed(self, argv: Sequence[str], stdin: AsyncIterable[bytes], timeout: float) -> Result:
+    async def feed(self, argv: Sequence[str], stdin: AsyncGenerator[bytes, None], timeout: float) -> Result:
         """Run a command whose input is made while it runs; raises as `run` does."""
         try:
             with anyio.fail_after(timeout):
@@ -57,14 +58,17 @@ class Session:
         except GONE as error:
             raise problems.ended(self.name, error) from error
 
-    async def _feed(self, argv: Sequence[str], stdin: AsyncIterable[bytes]) -> Result:
+    async def _feed(self, argv: Sequence[str], stdin: AsyncGenerator[bytes, None]) -> Result:
         process = await self.open(argv)
         try:
             out, err = _Output(process.stdout), _Output(process.stderr)
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(out.read)
-                tasks.start_soon(err.read)
-                tasks.start_soon(_write, process, stdin)
+            try:
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(out.read)
+                    tasks.start_soon(err.read)
+                    tasks.start_soon(_write, process, stdin)
+            except ExceptionGroup as group:
+                raise group.exceptions[0] from None  # only what makes the input can fail here
             if out.is_too_long or err.is_too_long:
                 raise TakoError(f"{argv[0]} on {self.name} printed more than {OUTPUT_LIMIT} bytes")
             await process.wait_closed()
@@ -96,17 +100,21 @@ class _Output:
             return
 
 
-async def _write(process: asyncssh.SSHClientProcess[bytes], chunks: AsyncIterable[bytes]) -> None:
-    try:
+async def _write(process: asyncssh.SSHClientProcess[bytes], chunks: AsyncGenerator[bytes, None]) -> None:
+    async with aclosing(chunks):
         async for data in chunks:
-            process.stdin.write(data)
-            await process.stdin.drain()
+            try:
+                process.stdin.write(data)
+                await process.stdin.drain()
+            except GONE:
+                return  # the command reads no more; its exit code and words tell why
+    try:
         process.stdin.write_eof()
     except GONE:
-        return  # the command reads no more; its exit code and words tell why
+        return
 
 
-async def _whole(data: bytes) -> AsyncIterator[bytes]:
+async def _whole(data: bytes) -> AsyncGenerator[bytes, None]:
     if data:
         yield data
 

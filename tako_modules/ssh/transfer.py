@@ -1,7 +1,7 @@
 """A file's way to a host: beside its name first, then checked, then renamed; with commands that every system has."""
 
 import hashlib
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 import anyio
@@ -15,7 +15,7 @@ __all__ = ["Feed", "put"]
 CHUNK = 256 << 10  # bytes between two reports of progress
 PUT_SECONDS = 1800.0  # for a whole file: 40 MB over a line of 200 kbit/s
 STEP_SECONDS = 60.0  # for each of the small commands around it
-Feed = Callable[[Sequence[str], AsyncIterable[bytes], float], Awaitable[Result]]
+Feed = Callable[[Sequence[str], AsyncGenerator[bytes, None], float], Awaitable[Result]]
 
 
 async def put(
@@ -59,7 +59,7 @@ async def _remove(feed: Feed, path: str) -> None:
         return  # the connection is gone: what was half written stays beside the name and harms nothing
 
 
-async def _step(feed: Feed, remote: str, *argv: str, chunks: AsyncIterable[bytes] | None = None) -> Result:
+async def _step(feed: Feed, remote: str, *argv: str, chunks: AsyncGenerator[bytes, None] | None = None) -> Result:
     timeout = STEP_SECONDS if chunks is None else PUT_SECONDS
     done = await feed(argv, chunks if chunks is not None else _nothing(), timeout)
     if done.code != 0:
@@ -68,7 +68,7 @@ async def _step(feed: Feed, remote: str, *argv: str, chunks: AsyncIterable[bytes
     return done
 
 
-async def _chunks(source: Path | bytes, progress: Callable[[int], None] | None) -> AsyncIterator[bytes]:
+async def _chunks(source: Path | bytes, progress: Callable[[int], None] | None) -> AsyncGenerator[bytes, None]:
     sent = 0
     async for data in _pieces(source):
         yield data
@@ -77,17 +77,20 @@ async def _chunks(source: Path | bytes, progress: Callable[[int], None] | None) 
             progress(sent)
 
 
-async def _pieces(source: Path | bytes) -> AsyncIterator[bytes]:
+async def _pieces(source: Path | bytes) -> AsyncGenerator[bytes, None]:
     if isinstance(source, bytes):
         for start in range(0, len(source), CHUNK):
             yield source[start : start + CHUNK]
         return
-    async with await anyio.open_file(source, "rb") as file:
-        while data := await file.read(CHUNK):
-            yield data
+    try:
+        async with await anyio.open_file(source, "rb") as file:
+            while data := await file.read(CHUNK):
+                yield data
+    except OSError as error:
+        raise TakoError(f"cannot read {source}: {error.strerror}") from error
 
 
-async def _nothing() -> AsyncIterator[bytes]:
+async def _nothing() -> AsyncGenerator[bytes, None]:
     nothing: tuple[bytes, ...] = ()
     for data in nothing:
         yield data

@@ -4,12 +4,12 @@ asyncssh asks in the middle of a handshake, where nobody can wait for a person: 
 question is put outside, and the next attempt finds the answer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tako_modules.base.errors import TakoError
 
-from . import known_hosts
+from . import keys, known_hosts
 from .known_hosts import KnownHosts, KnownKeys
 from .library import CERTIFICATE_ALGORITHMS, KEY_ALGORITHMS, asyncssh
 from .login import Access, HostKeyProblem, Question
@@ -27,6 +27,17 @@ class Judge(asyncssh.SSHClient):
         self._files = tuple(Path(name).expanduser() for name in files)
         self._known = self._read()
         self._offered: asyncssh.SSHKey | None = None
+        self._offers: Iterator[keys.Offer] = iter(())
+        self.last_offer: keys.Offer | None = None
+
+    def offer(self, found: Sequence[keys.Offer]) -> None:
+        """Set the keys to log in with, for the next attempt."""
+        self._offers = iter(found)
+
+    def public_key_auth_requested(self) -> list[keys.Offer] | None:
+        """Give asyncssh one key after the other: the last one that was asked for is the one that let us in."""
+        self.last_offer = next(self._offers, None)
+        return [self.last_offer] if self.last_offer is not None else None
 
     def known_keys(self, host: str, addr: str, port: int | None) -> tuple[list[asyncssh.SSHKey], ...]:
         """Give asyncssh the keys to trust without asking, the authorities' keys, and those that are revoked."""

@@ -26,7 +26,9 @@ INSERT OR REPLACE INTO counters (
 
 
 def save_all(db: Store, counts: Mapping[Key, Counters]) -> None:
-    """Replace all counts."""
+    """Replace all counts; an idle server writes nothing."""
+    if load_all(db) == counts:
+        return
     rows = [
         {"worker": worker, "app": app, "version": version, **msgspec.structs.asdict(count)}
         for (worker, app, version), count in counts.items()

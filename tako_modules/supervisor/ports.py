@@ -10,9 +10,9 @@ import os
 import pwd
 import sys
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
+from typing import NamedTuple
 
 from tako_modules.base.errors import TakoError
 
@@ -37,8 +37,7 @@ REPORT_LIMIT = 1000  # lines of a child's report that are read: the app's user c
 SESSION_FIELD, PARENT_FIELD = 3, 1  # of /proc/<pid>/stat, counted after the name in parentheses (proc(5))
 
 
-@dataclass(frozen=True, slots=True)
-class Listener:
+class Listener(NamedTuple):
     """One row of the kernel's table; an IPv4 address mapped into IPv6 is shown as IPv4."""
 
     address: str
@@ -47,8 +46,7 @@ class Listener:
     inode: int
 
 
-@dataclass(frozen=True, slots=True)
-class Owned:
+class Owned(NamedTuple):
     """A listener that a process of an instance has open."""
 
     pid: int
@@ -57,8 +55,7 @@ class Owned:
     inode: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ownership:
+class Ownership(NamedTuple):
     """Whose an instance's port is.
 
     ok: the instance's own and nobody else's; held: by whom else, "" when by nobody; wildcard: it also listens for the
@@ -164,7 +161,7 @@ def _sockets(pid: int) -> Iterator[int]:
 def print_owned(pid: int) -> None:
     """Be the child that runs as the app's user: print one JSON line per listener of a process and its family."""
     for owned in owned_by(pid):
-        os.write(1, json.dumps(asdict(owned)).encode() + b"\n")
+        os.write(1, json.dumps(owned._asdict()).encode() + b"\n")
 
 
 def read_report(text: str) -> tuple[Owned, ...]:

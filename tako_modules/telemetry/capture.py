@@ -59,15 +59,14 @@ class Capture:
         """Move what is there: bytes, -1 when there is nothing now, 0 at the end."""
         if self._pipe < 0:
             return 0
+        if self._dropped:
+            self._confess()
         try:
-            moved = self._file.take(self._pipe, self._clock.now())
+            return self._file.take(self._pipe, self._clock.now())
         except BlockingIOError:
             return -1
         except OSError as problem:
             return self._drop(problem)
-        if self._dropped and moved:
-            self._confess()
-        return moved
 
     def _drop(self, problem: OSError) -> int:
         """Read and forget: the disk is full, and the app must go on."""
@@ -84,8 +83,8 @@ class Capture:
         return dropped
 
     def _confess(self) -> None:
-        """Say in the file itself what is missing."""
-        with contextlib.suppress(OSError):
+        """Say in the file itself what is missing there."""
+        with contextlib.suppress(OSError):  # the disk is still full
             self._file.write(f"[tako] {self._dropped} bytes before this line were lost: {self._reason}")
             self._dropped = 0
 

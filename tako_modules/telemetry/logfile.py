@@ -9,7 +9,7 @@ import os
 import stat
 from pathlib import Path
 
-from .shelf import TIMES, Shelf
+from .shelf import SEGMENT_BYTES, TIMES, Shelf
 from .times import RECORD, RECORDS, record
 
 __all__ = ["LINE_LIMIT", "LogFile"]
@@ -18,6 +18,7 @@ LINE_LIMIT = 64 << 10  # bytes of one line: a segment ends at a line's end, or h
 MOVE_BYTES = 1 << 20  # moved at once: a whole pipe of the largest size
 COPY_BYTES = 64 << 10  # and by read and write, where the file system does not know splice
 TIDY_BYTES = 256 << 10  # written between looks at what the folder may hold
+ROOM_BYTES = 64 << 10  # free on a disk that was full, before a line of our own says what is missing
 STAMP_SECONDS = 1.0  # between records of the index
 
 
@@ -67,8 +68,11 @@ class LogFile:
         return written
 
     def write(self, words: str) -> None:
-        """Add a line of our own; raises OSError."""
+        """Add a line of our own, when there is room for more than that; raises OSError."""
         end = self._make_room()
+        disk = os.fstatvfs(self._file)
+        if disk.f_bavail * disk.f_frsize < ROOM_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         front = "" if self._ends_line(end) else "\n"
         os.pwrite(self._file, f"{front}{words}\n".encode(), end)
 
@@ -101,7 +105,7 @@ class LogFile:
             os.ftruncate(self._times, self._stamps * RECORD.size)  # a torn record would shift all later ones
             self._stamped_at = 0.0
             self._tidied = os.fstat(self._file).st_size
-            self._limit = self._shelf.tidy()
+            self._limit = self._shelf.tidy() if self._shelf.is_crowded() else SEGMENT_BYTES
         except OSError:
             self.close()
             raise

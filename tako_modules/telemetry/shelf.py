@@ -14,9 +14,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["FILES", "SERVICE_BYTES", "Segment", "Shelf", "list_segments", "open_folder", "open_regular"]
+__all__ = [
+    "FILES",
+    "SEGMENT_BYTES",
+    "SERVICE_BYTES",
+    "Segment",
+    "Shelf",
+    "list_segments",
+    "open_folder",
+    "open_regular",
+]
 
-SERVICE_BYTES = 50 << 20  # of one service on the disk: five segments of full size
+SERVICE_BYTES = 51 << 20  # of one service on the disk: five segments of full size and their indexes
 SEGMENT_BYTES = 10 << 20  # of one segment at the most: a file that an editor still opens
 LEAST_BYTES = 64 << 10  # of one segment, however many instances there are
 FILES = 200  # segments in one folder: a crash loop leaves one a minute
@@ -88,6 +97,11 @@ class Shelf:
         with contextlib.suppress(FileNotFoundError):
             (self.path / (name + TIMES)).rename(self.path / (target + TIMES))
         (self.path / name).rename(self.path / target)
+
+    def is_crowded(self) -> bool:
+        """Tell, at little cost, whether there may be more files than should be kept."""
+        with os.scandir(self.path) as entries:
+            return sum(1 for _ in entries) > 2 * FILES  # each has its index
 
     def tidy(self) -> int:
         """Remove the oldest segments that nobody writes, as far as needed; gives the bytes that one segment may have.

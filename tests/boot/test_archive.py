@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -165,3 +166,13 @@ def test_eight_first_starts_at_once_make_one_runtime(archive: Archive, place: Pa
 def test_an_importable_python_is_not_needed_by_the_launcher(archive: Archive) -> None:
     assert Path(PYTHON).parent != Path(sys.prefix) / "bin"
     assert Start(archive=archive, python=sys.executable).run("--version").returncode == 0
+
+
+def test_the_selftest_knows_every_locked_library() -> None:
+    lines = (Path(__file__).resolve().parents[2] / "requirements/runtime.in").read_text().split()
+    assert set(lines) <= set(selftest.LIBRARIES)
+
+
+def test_the_package_and_the_project_have_one_version() -> None:
+    project = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text())["project"]
+    assert project["version"] == VERSION

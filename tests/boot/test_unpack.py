@@ -37,6 +37,14 @@ def test_what_nobody_used_for_thirty_days_goes(tmp_path: Path) -> None:
     assert [path.exists() for path in (old, recent, ours, left, running)] == [False, True, True, False, True]
 
 
+def test_only_the_ten_used_last_stay(tmp_path: Path) -> None:
+    many = [runtime(tmp_path, f"build{number}", age=(number + 2) * 3600) for number in range(12)]
+    young = runtime(tmp_path, "young", age=60)
+    unpack.collect(str(tmp_path), keep="ours")
+    assert young.exists()
+    assert [path.exists() for path in many] == [True] * 8 + [False] * 4
+
+
 def test_what_is_in_use_stays(tmp_path: Path) -> None:
     held = runtime(tmp_path, "held", age=31 * DAYS)
     descriptor = os.open(held, os.O_RDONLY)

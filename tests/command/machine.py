@@ -45,9 +45,9 @@ BENCH = {"haproxy": "haproxy", "rsync": "rsync"}
 """Program → package: what benchmarks measure against."""
 
 
-def packages_for(tools: dict[str, str]) -> list[str]:
-    """Name the packages of the programs that this machine lacks."""
-    path = f"{os.environ.get('PATH', '')}:{SEARCH}"
+def packages_for(tools: dict[str, str], path: str | None = None) -> list[str]:
+    """Name the packages of the programs that this machine lacks, looked for on PATH and where root's programs lie."""
+    path = f"{os.environ.get('PATH', '')}:{SEARCH}" if path is None else path
     return sorted({package for program, package in tools.items() if shutil.which(program, path=path) is None})
 
 

@@ -4,14 +4,14 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import machine
 from .environment import PYTHON, ROOT
 
-__all__ = ["EVERYTHING", "PHASES", "Outcome", "Phase", "run"]
+__all__ = ["EVERYTHING", "PHASES", "PYTEST", "SUMMARY", "Outcome", "Phase", "run", "with_forerunners", "with_slow"]
 
 WORKERS = str(min(4, max(2, os.cpu_count() or 2)))  # more than 4 containers at once gain nothing
 SUMMARY = re.compile(r"^(=+ )?.*\b\d+ (passed|failed|errors?|deselected)\b.* in [\d.]+s")
@@ -67,30 +67,30 @@ PHASES = {
 EVERYTHING = ("unit", "file", "bed", "e2e", "alone")
 
 
-def run(names: Sequence[str], *, slow: bool) -> list[Outcome]:
+def run(names: Sequence[str], *, slow: bool, table: Mapping[str, Phase] = PHASES) -> list[Outcome]:
     """Run the named phases in order, what is missing on the machine installed first.
 
     slow: also run the tests marked slow. A phase whose forerunner failed is not run and counts as failed.
     """
-    names = _with_forerunners(names)
-    machine.install(machine.packages_for({key: value for name in names for key, value in PHASES[name].tools.items()}))
+    names = with_forerunners(names, table)
+    machine.install(machine.packages_for({key: value for name in names for key, value in table[name].tools.items()}))
     outcomes: list[Outcome] = []
     for name in names:
         failed = {outcome.name for outcome in outcomes if not outcome.passed}
-        blocked = sorted(failed.intersection(PHASES[name].after))
+        blocked = sorted(failed.intersection(table[name].after))
         outcomes.append(
             Outcome(name=name, passed=False, words=(f"not run: {', '.join(blocked)} failed",))
             if blocked
-            else _phase(name, PHASES[name], slow=slow)
+            else _phase(name, table[name], slow=slow)
         )
     return outcomes
 
 
-def _with_forerunners(names: Sequence[str]) -> list[str]:
+def with_forerunners(names: Sequence[str], table: Mapping[str, Phase] = PHASES) -> list[str]:
     """Put each phase behind those it comes after, each once."""
     ordered: dict[str, None] = {}
     for name in names:
-        ordered.update(dict.fromkeys([*PHASES[name].after, name]))
+        ordered.update(dict.fromkeys([*table[name].after, name]))
     return list(ordered)
 
 
@@ -100,7 +100,7 @@ def _phase(name: str, phase: Phase, *, slow: bool) -> Outcome:
     words: list[str] = []
     passed = True
     for argv in phase.commands:
-        code, closing = _stream(_with_slow(argv, slow=slow))
+        code, closing = _stream(with_slow(argv, slow=slow))
         words += closing
         if code:
             passed = False
@@ -108,7 +108,7 @@ def _phase(name: str, phase: Phase, *, slow: bool) -> Outcome:
     return Outcome(name=name, passed=passed, seconds=time.monotonic() - began, words=tuple(words))
 
 
-def _with_slow(argv: tuple[str, ...], *, slow: bool) -> list[str]:
+def with_slow(argv: tuple[str, ...], *, slow: bool) -> list[str]:
     """Leave out the tests marked slow unless they are asked for."""
     if slow or argv[:3] != PYTEST[:3]:
         return list(argv)

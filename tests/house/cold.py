@@ -15,5 +15,5 @@ def heavy_imports(python: str, argv: Sequence[str]) -> list[str]:
     done = subprocess.run([python, "-X", "importtime", *argv], capture_output=True, text=True, timeout=20)
     assert done.returncode == 0, done.stderr[-2000:]
     imported = {name.split(".")[0] for name in LINE.findall(done.stderr)}
-    assert "tako_modules" in imported
+    assert imported, "the interpreter reported nothing"
     return sorted(imported & HEAVY)

@@ -19,8 +19,7 @@ SSHD = "/usr/sbin/sshd"
 def make_key(path: Path, kind: str = "ed25519", passphrase: str = "", form: str = "RFC4716") -> str:
     """Make a key pair with ssh-keygen and give its fingerprint; form: RFC4716 is OpenSSH's own, or PKCS8."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    argv = ["ssh-keygen", "-q", "-t", kind, "-m", form, "-N", passphrase, "-C", "test", "-f", path]
-    subprocess.run(argv, check=True)
+    keygen("-t", kind, "-m", form, "-N", passphrase, "-C", "test", "-f", path)
     return fingerprint(path)
 
 
@@ -79,11 +78,14 @@ class Sshd:
 
 
 @contextmanager
-def running(folder: Path, options: str = "") -> Iterator[Sshd]:
-    """Run an sshd while the block runs; options: further lines of its configuration."""
+def running(folder: Path, options: str = "", authority: Path | None = None) -> Iterator[Sshd]:
+    """Run an sshd while the block runs; options: further lines of its configuration; authority: signs its host key."""
     folder.mkdir(parents=True, exist_ok=True)
     print_of_host = make_key(folder / "host_key")
     make_key(folder / "user_key")
+    if authority is not None:
+        keygen("-s", authority, "-I", "host", "-h", "-n", "127.0.0.1", folder / "host_key.pub")
+        options += f"\nHostCertificate {folder}/host_key-cert.pub"
     shutil.copy(folder / "user_key.pub", folder / "authorized_keys")
     port = free_port()
     (folder / "sshd_config").write_text(

@@ -4,7 +4,7 @@ import os
 import stat
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import anyio
@@ -93,7 +93,7 @@ async def test_a_command_that_takes_too_long_is_an_error_and_the_session_goes_on
         assert (await session.run("true")).code == 0
 
 
-async def _endless() -> AsyncIterator[bytes]:
+async def _endless() -> AsyncGenerator[bytes, None]:
     await anyio.sleep_forever()
     yield b""
 
@@ -144,6 +144,13 @@ async def test_a_file_that_cannot_be_written_says_why_and_leaves_nothing(sshd: S
     assert names(tmp_path) == []
 
 
+async def test_a_source_that_cannot_be_read_is_named_at_once(sshd: Sshd, tmp_path: Path) -> None:
+    async with dial.connect(sshd.login, sshd.access()) as session:
+        with pytest.raises(TakoError, match=r"cannot read .*/none"):
+            await session.put(tmp_path / "none", str(tmp_path / "file"))
+    assert names(tmp_path) == []
+
+
 async def test_an_old_file_stays_until_the_new_one_is_whole(sshd: Sshd, tmp_path: Path) -> None:
     target = tmp_path / "file"
     target.write_bytes(b"old")
@@ -154,7 +161,7 @@ async def test_an_old_file_stays_until_the_new_one_is_whole(sshd: Sshd, tmp_path
             if sent > 500_000:
                 raise TakoError("stop")
 
-        with pytest.raises(ExceptionGroup):
+        with pytest.raises(TakoError, match="stop"):
             await session.put(b"n" * 2_000_000, str(target), progress=cut)
     assert target.read_bytes() == b"old"
     assert names(tmp_path) == ["file"]
@@ -164,10 +171,12 @@ async def test_bytes_that_change_on_the_way_are_noticed(sshd: Sshd, tmp_path: Pa
     source = tmp_path / "source"
     source.write_bytes(b"a" * 1_000_000)
     async with dial.connect(sshd.login, sshd.access()) as session:
+
+        def change(sent: int) -> None:
+            source.write_bytes(b"b" * 1_000_000)
+
         with pytest.raises(TakoError, match="SHA-256 differs"):
-            await session.put(
-                source, str(tmp_path / "file"), progress=lambda sent: source.write_bytes(b"b" * 1_000_000)
-            )
+            await session.put(source, str(tmp_path / "file"), progress=change)
     assert not (tmp_path / "file").exists()
 
 

@@ -4,10 +4,14 @@ import sys
 from pathlib import Path
 
 import anyio
+import msgspec
 import pytest
 
 from tako_modules.base.errors import Unreachable
 from tako_modules.mgmt import client
+from tako_modules.mgmt.connection import Call
+from tako_modules.protocol.messages import Hello, List, Request
+from tako_modules.protocol.replies import HelloData, ListData
 from tako_modules.ssh import dial, tunnel
 from tako_modules.ssh.tunnel import ServerDown, TakoMissing
 
@@ -64,6 +68,35 @@ async def test_bytes_flow_both_ways_and_half_an_end_is_passed_on(sshd: Sshd) -> 
             async for piece in stream:
                 got += piece
     assert bytes(got) == data
+
+
+async def test_a_server_learns_that_the_ssh_connection_under_a_call_is_gone(sshd: Sshd, tmp_path: Path) -> None:
+    started, gone = anyio.Event(), anyio.Event()
+
+    async def patient(request: Request, call: Call) -> msgspec.Struct:
+        if isinstance(request, Hello):
+            return HelloData(protocol_version=3, server_version="0.1.0")
+        started.set()
+        await call.gone.wait()
+        gone.set()
+        return ListData(apps=())
+
+    async def ask(door: client.Client) -> None:
+        with pytest.raises(Unreachable):
+            await door.call(List(), ListData)
+
+    async with (
+        serving(tmp_path / "s", patient),
+        dial.connect(sshd.login, sshd.access()) as session,
+        tunnel.stream_to(session, socket_command(tmp_path / "s")) as stream,
+        await client.greet(stream, "la") as door,
+        anyio.create_task_group() as tasks,
+    ):
+        tasks.start_soon(ask, door)
+        await started.wait()
+        session.connection.abort()
+        with anyio.fail_after(10):
+            await gone.wait()
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,8 @@ from tako_modules.base.errors import TakoError
 from tako_modules.supervisor import ports
 from tako_modules.supervisor.ports import Listener, Owned, Ownership
 
+ROOT = Path(__file__).parents[2]
+PYTHON = "/usr/bin/python3"  # the machine's own: another user may not be able to run the tests' interpreter
 NOBODY = 65534
 APP = 3_900_000_001  # a uid that no machine has
 TCP = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
@@ -117,7 +120,7 @@ os.wait()
 def program(user: int | None = None) -> Iterator[tuple[int, set[int]]]:
     """Run a session leader with a listener and a descendant in another session with another; gives pid and ports."""
     process = subprocess.Popen(
-        [sys.executable, "-IS", "-c", LISTENING],
+        [PYTHON, "-IS", "-c", LISTENING],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,
@@ -159,7 +162,7 @@ def test_the_child_looks_as_the_app() -> None:
     look = "import sys; from tako_modules.supervisor import ports; ports.print_owned(int(sys.argv[1]))"
     with program(user=NOBODY) as (pid, expected):
         done = subprocess.run(
-            [sys.executable, "-c", look, str(pid)], user=NOBODY, capture_output=True, text=True, check=True
+            [PYTHON, "-c", look, str(pid)], cwd=ROOT, user=NOBODY, capture_output=True, text=True, check=True
         )
         owned = ports.read_report(done.stdout)
         assert {one.port for one in owned} == expected

@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -62,20 +62,19 @@ def test_the_oldest_go_first_and_what_is_written_stays(folder: Path) -> None:
     with written(live):
         assert Shelf(folder).tidy() == shelf.SEGMENT_BYTES
     assert names(folder) == {"note.txt", "web-1.log"} | {
-        name for number in (5, 6, 7) for name in (f"web-{number}.log", f"web-{number}.log.times")
+        name for number in (4, 5, 6, 7) for name in (f"web-{number}.log", f"web-{number}.log.times")
     }
 
 
 @pytest.mark.parametrize(
-    ("count", "share"), [(1, 10 * MIB), (2, 10 * MIB), (5, 5 * MIB), (50, MIB // 2), (300, 25 * MIB // 300)]
+    ("count", "share"),
+    [(1, 10 * MIB), (2, 10 * MIB), (5, shelf.SERVICE_BYTES // 10), (300, shelf.SERVICE_BYTES // 600)],
 )
 def test_those_that_are_written_share_half(folder: Path, count: int, share: int) -> None:
-    files = [open(put(folder, f"web-{number}.log", 1, 1.0), "rb") for number in range(count)]
-    for file in files:
-        fcntl.flock(file, fcntl.LOCK_EX)
-    assert Shelf(folder).tidy() == share
-    for file in files:
-        file.close()
+    with ExitStack() as stack:
+        for number in range(count):
+            stack.enter_context(written(put(folder, f"web-{number}.log", 1, 1.0)))
+        assert Shelf(folder).tidy() == share
 
 
 def test_a_crash_loop_leaves_a_bounded_number(folder: Path) -> None:

@@ -34,6 +34,7 @@ async def answer(request: Delete, call: Call, control: Control) -> DeletedData:
     kept, size = await anyio.to_thread.run_sync(
         lambda: control.host.remove_app(request.app, purge=request.purge, stamp=stamp)
     )
+    control.feeds.tally.drop(request.app)
     await control.host.remove_user(request.app)
     control.ledger.remove_app(request.app, files_left=kept is not None)
     return DeletedData(app=request.app, existed=existed, trash=str(kept) if kept else "", trash_bytes=size)

@@ -18,7 +18,8 @@ async def answer(request: Status, call: Call, control: Control) -> StatusData:
     entry = control.entry(request.app)
     deployment, by_version = entry.deployment, control.counters_by_version(request.app)
     instances = [_instance(one, control) for one in _living(entry)]
-    versions = sorted({one.version for one in instances} | set(by_version), key=lambda version: _order(entry, version))
+    living = {one.version for one in instances} | ({deployment.shape.version} if deployment.shape else set())
+    versions = sorted(living, key=lambda version: _order(entry, version))
     serving = next(iter(control.ledger.good_rollouts(request.app)), None)
     failure = control.ledger.last_failure(request.app)
     shape = deployment.shape

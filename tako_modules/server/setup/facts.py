@@ -76,6 +76,7 @@ class Machine:
     keys: tuple[str, ...] = ()
     is_enabled: bool = False
     is_active: bool = False
+    is_failed: bool = False
     is_stale: bool = False
     holders: Mapping[int, Holder] = field(default_factory=dict)
     nft: str = ""

@@ -17,6 +17,7 @@ __all__ = ["Plan", "Problem", "install"]
 
 PASSWORD_LOCK = PurePosixPath("/etc/.pwd.lock")  # the user tools make it once and leave it there
 COMMENT = "Tako server"
+SHELL = "/bin/sh"  # sshd starts the forced command with it
 NOLOGIN = "/usr/sbin/nologin"
 _OPEN = Access()
 _KEEP = Access(mode=0o750, group=layout.GROUP)  # readable by the login user, never changed by it
@@ -87,13 +88,12 @@ def _accounts(machine: Machine) -> Iterator[Step]:
         yield steps.MakeGroup(layout.GROUP)
     login = machine.accounts.get(layout.LOGIN_USER)
     if login is None:
-        yield steps.MakeUser(
-            name=layout.LOGIN_USER, comment=COMMENT, home=str(layout.HOME), shell="/bin/sh", group=layout.GROUP
-        )
+        home = str(layout.HOME)
+        yield steps.MakeUser(layout.LOGIN_USER, COMMENT, home, SHELL, layout.GROUP)
     else:
         yield from _joined(login)
     if layout.WORKER_USER not in machine.accounts:
-        yield steps.MakeUser(name=layout.WORKER_USER, comment=COMMENT, home="/nonexistent", shell=NOLOGIN)
+        yield steps.MakeUser(layout.WORKER_USER, COMMENT, "/nonexistent", NOLOGIN)
 
 
 def _joined(login: Account) -> Iterator[Step]:

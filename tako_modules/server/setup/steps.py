@@ -62,7 +62,7 @@ class MakeGroup:
         return f"make the group {self.name}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class MakeUser:
     """Make a system user without a password; group: its first one, a group of its own when empty."""
 

@@ -1,0 +1,84 @@
+"""What is to go from a machine that shall be a server no longer: facts → steps, nothing is done here."""
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from tako_modules.protocol.setup import RemoveRequest
+
+from . import layout, steps
+from .facts import Machine
+from .plan import COMMENT, PASSWORD_LOCK, Plan, Problem
+from .steps import Step
+
+__all__ = ["remove"]
+
+_OUR_FILES = (layout.UNIT, layout.TMPFILES, layout.LAUNCHER)
+_SHARED = (layout.LAUNCHER.parent, layout.TMPFILES.parent, layout.HOME.parent, layout.DATA.parent)
+
+
+def remove(machine: Machine, request: RemoveRequest) -> Plan:
+    """Plan how all of an installation goes again; nothing to do gives no steps."""
+    if machine.apps and not request.delete_apps:
+        names = ", ".join(machine.apps)
+        problem = Problem(
+            f"apps are deployed there: {names}", "add --delete-apps to delete them too, and --purge to keep no data"
+        )
+        return Plan(problems=(problem,))
+    wanted = [*_service(machine), *_data(machine, request), *_accounts(machine), *_paths(machine)]
+    kept = machine.trash is not None and not request.purge
+    notes = (f"{layout.TRASH} is kept; remove it with --purge",) if kept else ()
+    return Plan(tuple(wanted), notes)
+
+
+def _service(machine: Machine) -> Iterator[Step]:
+    if machine.is_active or machine.is_failed:
+        yield steps.StopUnit()
+    if machine.is_enabled:
+        yield steps.DisableUnit()
+    for path in _OUR_FILES:
+        if str(path) in machine.entries:
+            yield steps.DropFile(path)
+    if str(layout.UNIT) in machine.entries or machine.is_active:
+        yield steps.ReloadUnits()
+    if machine.is_nft_loaded:
+        yield steps.UnloadNft(machine.nft)
+    if str(layout.SOCKET.parent) in machine.entries:
+        yield steps.DropTree(layout.SOCKET.parent)
+
+
+def _data(machine: Machine, request: RemoveRequest) -> Iterator[Step]:
+    if not request.purge:
+        yield from (steps.KeepData(app, size) for app, size in machine.apps.items() if size)
+    elif machine.trash is not None:
+        yield steps.DropTree(layout.TRASH, machine.trash)
+    if str(layout.DATA) in machine.entries:
+        yield steps.DropTree(layout.DATA, sum(machine.apps.values()) if request.purge else 0)
+
+
+def _accounts(machine: Machine) -> Iterator[Step]:
+    ours = (layout.LOGIN_USER, layout.WORKER_USER)
+    for name, account in machine.accounts.items():
+        is_app = name not in ours and account.home.startswith(f"{layout.DATA}/")
+        if is_app or (name in ours and account.comment == COMMENT):
+            yield steps.DropUser(name)
+    made = machine.receipt is None or layout.GROUP in machine.receipt.groups
+    if layout.GROUP in machine.groups and made:
+        yield steps.DropGroup(layout.GROUP)
+
+
+def _paths(machine: Machine) -> Iterator[Step]:
+    """Remove what is not below the data folder; without a receipt shared folders stay."""
+    if str(layout.HOME) in machine.entries and (machine.receipt is None or machine.is_made(str(layout.HOME))):
+        yield steps.DropTree(layout.HOME)
+    elif _has_our_key(machine):
+        kept = [line for line in machine.keys if str(layout.LAUNCHER) not in line]
+        yield steps.WriteFile(layout.KEYS, "".join(f"{line}\n" for line in kept), steps.Access(mode=0o600))
+    if machine.is_made(str(PASSWORD_LOCK)):
+        yield steps.DropFile(PASSWORD_LOCK)
+    for path in _SHARED:
+        if machine.is_made(str(path)):
+            yield steps.DropEmptyFolder(PurePosixPath(path))
+
+
+def _has_our_key(machine: Machine) -> bool:
+    return any(str(layout.LAUNCHER) in line for line in machine.keys)

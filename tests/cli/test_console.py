@@ -1,0 +1,131 @@
+"""What is shown where: a pipe, a terminal, a program."""
+
+import io
+import json
+import os
+
+import pytest
+
+from tako_modules.cli.console import Console, Mute, Plain, Said, display_for
+from tako_modules.cli.options import Options
+from tests.kit.clock import ManualClock
+
+
+@pytest.fixture
+def stream() -> io.StringIO:
+    """What would be standard error."""
+    return io.StringIO()
+
+
+def made(options: Options, stream: io.StringIO, clock: ManualClock | None = None) -> Console:
+    """Make a console that writes its progress into a stream."""
+    return Console(options, Said(), display_for(options, stream), clock or ManualClock())
+
+
+def test_a_step_is_one_line_with_its_time(stream: io.StringIO) -> None:
+    clock = ManualClock()
+    with made(Options(), stream, clock).step("build") as step:
+        step.update(1, 2)
+        clock.advance(2.5)
+    assert stream.getvalue() == "✓ build  2.5 s\n"
+
+
+def test_a_step_that_fails_says_so(stream: io.StringIO) -> None:
+    with pytest.raises(ValueError, match="x"), made(Options(), stream).step("build"):
+        raise ValueError("x")
+    assert stream.getvalue() == "✗ build  0 ms\n"
+
+
+def test_steps_may_overlap(stream: io.StringIO) -> None:
+    console = made(Options(), stream)
+    first, second = console.begin("one"), console.begin("two")
+    first.end()
+    second.end(ok=False)
+    first.end()
+    assert stream.getvalue() == "✓ one  0 ms\n✗ two  0 ms\n"
+
+
+def test_quiet_leaves_warnings(stream: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
+    console = made(Options(quiet=True), stream)
+    console.say("this")
+    console.warn("that")
+    with console.step("build"):
+        console.line("result")
+    assert stream.getvalue() == ""
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("result\n", "warning: that\n")
+
+
+def test_details_are_for_verbose(stream: io.StringIO) -> None:
+    made(Options(), stream).detail("no")
+    made(Options(verbose=True), stream).detail("yes")
+    assert stream.getvalue() == "yes\n"
+
+
+def test_a_table_has_aligned_columns(stream: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
+    made(Options(), stream).table(["app", "state"], [["blog", "running"], ["a", 1]])
+    assert capsys.readouterr().out == "APP   STATE\nblog  running\na     1\n"
+
+
+def test_an_empty_table_is_its_headings(stream: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
+    made(Options(), stream).table(["app", "state"], [])
+    assert capsys.readouterr().out == "APP  STATE\n"
+
+
+def test_json_is_the_only_thing_on_standard_output(stream: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
+    console = made(Options(json=True), stream)
+    console.line("words")
+    console.table(["app"], [["blog"]])
+    console.say("progress")
+    console.emit({"schema": "tako.status/1", "apps": ["blog"]})
+    assert json.loads(capsys.readouterr().out) == {"schema": "tako.status/1", "apps": ["blog"]}
+    assert stream.getvalue() == "progress\n"
+
+
+def test_a_document_is_for_json(stream: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
+    made(Options(), stream).emit({"schema": "tako.status/1"})
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "variable", "kind"),
+    [
+        (Options(), None, "Live"),
+        (Options(plain=True), None, "Plain"),
+        (Options(quiet=True), None, "Mute"),
+        (Options(), ("NO_COLOR", "1"), "Plain"),
+        (Options(), ("TERM", "dumb"), "Plain"),
+    ],
+    ids=["terminal", "plain", "quiet", "no color", "dumb"],
+)
+def test_which_display_a_terminal_gets(
+    options: Options, variable: tuple[str, str] | None, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    if variable:
+        monkeypatch.setenv(*variable)
+    ours, theirs = os.openpty()
+    with open(theirs, "w") as terminal, open(ours, "rb"):
+        assert type(display_for(options, terminal)).__name__ == kind
+
+
+def test_a_pipe_gets_plain_lines(stream: io.StringIO) -> None:
+    assert isinstance(display_for(Options(), stream), Plain)
+    assert isinstance(display_for(Options(quiet=True), stream), Mute)
+
+
+def test_a_terminal_shows_a_step_while_it_runs_and_keeps_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    ours, theirs = os.openpty()
+    with open(theirs, "w") as terminal, open(ours, "rb", buffering=0) as screen:
+        console = Console(Options(), Said(), display_for(Options(), terminal), ManualClock())
+        with console.step("upload [1]") as step:
+            step.update(1, 2)
+            console.say("one line")
+        terminal.flush()
+        seen = screen.read(65536).decode()
+    assert "upload [1]" in seen
+    assert "one line" in seen
+    assert "✓ upload [1]  0 ms" in seen

@@ -1,0 +1,132 @@
+"""docs/reference/cli.md: every verb with its options and its example, exit codes and environment variables."""
+
+import inspect
+from collections.abc import Iterator
+from importlib import import_module
+
+import click
+
+from tako_modules.base import errors
+from tako_modules.cli import options, table
+from tako_modules.cli.group import LazyGroup
+
+from . import words
+
+__all__ = ["commands", "example_of", "render"]
+
+HEAD = """# Command line
+
+<!-- Written from tako_modules/cli by `python3 -m tests fix`; change the docstrings and options there. -->
+
+`tako VERB [OPTIONS]`; from the built file `python3 tako.pyz VERB [OPTIONS]`, or `./tako.pyz VERB [OPTIONS]`.
+Progress and questions go to standard error, results to standard output.
+Without a terminal nothing asks: what needs a yes is an error that names the option to give.
+"""
+COMMON_HEAD = """## Common options
+
+Every verb but `serve` takes these.
+"""
+EXIT_HEAD = """## Exit codes
+"""
+ERRORS_AFTER = """
+An error says on standard error what happened, and behind `→` the next thing to do.
+With `--json` it is also the document [`tako.error/1`](json/error.json), unless the verb has printed its own.
+The code in it is the one of the table, or what the server said; [the protocol](protocol.md#error-codes) lists those.
+A bug of Tako ends with 1 and the code `bug`, and its traceback is kept below `~/.tako/errors`.
+"""
+VARIABLES_HEAD = """## Environment variables
+"""
+VARIABLES = (
+    ("`TAKO_HOME`", "What is kept across projects: the inventory, accepted host keys, the local authority. Default `~/.tako`."),
+    ("`TAKO_SERVERS`", 'Stands in for the inventory: `la=tako@203.0.113.7:22,ny=tako@203.0.113.8`.'),
+    ("`TAKO_SSH_KEY`", "The private key to log in with: its contents or its path."),
+    ("`TAKO_SSH_KEY_PASSPHRASE`", "The passphrase of an encrypted key."),
+    ("`TAKO_KNOWN_HOSTS`", "Lines of a known_hosts file that are trusted beside the files."),
+    ("`TAKO_CACHE`", "Where the built file unpacks itself; else it finds a place of its own."),
+    ("`NO_COLOR`, `TERM=dumb`", "No colours and no moving lines, as `--plain`."),
+    ("`XDG_DATA_HOME`, `XDG_RUNTIME_DIR`", "Where the server `local` keeps its data and its socket."),
+)
+FAMILY = (
+    errors.TakoError,
+    errors.UsageError,
+    errors.ConfigError,
+    errors.Locked,
+    errors.Unreachable,
+    errors.Cancelled,
+    errors.PartlyDone,
+)
+
+
+def render() -> str:
+    """Write the whole page."""
+    parts = [HEAD, "## Verbs\n", _overview()]
+    parts += [_section(name, command) for name, command in commands()]
+    parts += [COMMON_HEAD, _options(_common()), EXIT_HEAD, _exit_codes() + ERRORS_AFTER]
+    parts += [VARIABLES_HEAD, words.table(("variable", "what it does"), VARIABLES)]
+    return "\n".join(parts)
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    """Give every verb with its command, groups resolved: ("servers add", …)."""
+    for name in table.VERBS:
+        command: click.Command = LazyGroup()
+        context = click.Context(command, info_name="tako")
+        for word in name.split():
+            assert isinstance(command, click.Group)
+            found = command.get_command(context, word)
+            assert found is not None, name
+            command = found
+        yield name, command
+
+
+def example_of(name: str) -> str:
+    """Give the example of a verb: the constant EXAMPLE beside its command."""
+    module, _, _ = table.VERBS[name].target.partition(":")
+    return str(import_module(module).EXAMPLE)
+
+
+def _overview() -> str:
+    rows = [(f"[`tako {name}`](#tako-{name.replace(' ', '-')})", verb.help) for name, verb in table.VERBS.items()]
+    return words.table(("verb", "what it does"), rows)
+
+
+def _section(name: str, command: click.Command) -> str:
+    context = click.Context(command, info_name=f"tako {name}")
+    usage = " ".join([f"tako {name}", *command.collect_usage_pieces(context)])
+    own = [one for one in command.params if isinstance(one, click.Option) and one.name not in _common_names()]
+    parts = [f"### tako {name}\n", f"```sh\n{usage}\n```\n", inspect.cleandoc(command.help or "") + "\n"]
+    if own:
+        parts.append(_options(own))
+    parts.append(f"Example: `{example_of(name)}`\n")
+    return "\n".join(parts)
+
+
+def _options(listed: list[click.Option]) -> str:
+    return words.table(("option", "what it does"), [_option(one) for one in listed])
+
+
+def _option(one: click.Option) -> tuple[str, str]:
+    record = one.get_help_record(click.Context(click.Command("tako")))
+    assert record is not None, one.name
+    names, text = record
+    return f"`{names}`", text.replace("  ", " ")
+
+
+def _common() -> list[click.Option]:
+    @click.command()
+    @options.common
+    def bare() -> None:
+        """Have the common options alone."""
+
+    return [one for one in bare.params if isinstance(one, click.Option)]
+
+
+def _common_names() -> set[str]:
+    return {one.name for one in _common() if one.name}
+
+
+def _exit_codes() -> str:
+    rows = [("0", "", "What was asked is done.")]
+    rows += [(str(kind.exit_code), f"`{kind.code}`", words.about(kind).split("\n")[0]) for kind in FAMILY]
+    rows.append((str(errors.Locked.exit_code), "`lease_lost`", "The lease was lost while it was held."))
+    return words.table(("exit code", "error code", "what it means"), sorted(rows))

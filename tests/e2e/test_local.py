@@ -1,0 +1,210 @@
+"""The built file on one machine: deploy, look, change, go back, fail and delete, over real TLS."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tako_modules.model.deployment import Counters
+from tako_modules.protocol.replies import StatusData
+from tests.kit.local import Local, local_server, write_app
+
+
+@pytest.fixture(scope="module")
+def local(tako_pyz: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+    """One server for the tests of this module; each deploys apps of its own."""
+    with local_server(tako_pyz, tmp_path_factory.mktemp("local")) as made:
+        yield made
+
+
+def deploy(local: Local, folder: Path, *options: str) -> str:
+    """Deploy and give the version."""
+    done = local.tako("deploy", "--yes", "--json", *options, cwd=folder)
+    assert done.code == 0, done.err
+    return str(done.document["version"])
+
+
+class _Server(msgspec.Struct, frozen=True):
+    server: str
+    result: StatusData
+
+
+class _Document(msgspec.Struct, frozen=True):
+    servers: tuple[_Server, ...]
+
+
+def status(local: Local, folder: Path) -> StatusData:
+    """What `status --json` tells of the one server."""
+    done = local.tako("status", "--json", cwd=folder)
+    assert done.code == 0, done.err
+    [server] = msgspec.json.decode(done.out, type=_Document).servers
+    return server.result
+
+
+def without_noise(state: StatusData) -> StatusData:
+    """Leave out what may differ: uptime, counters, and why the last attempt failed."""
+    quiet = tuple(
+        msgspec.structs.replace(one, uptime_secs=0.0, requests_total=0, in_flight=0) for one in state.instances
+    )
+    builds = tuple(msgspec.structs.replace(one, instances=(), requests=Counters()) for one in state.builds)
+    return msgspec.structs.replace(state, instances=quiet, builds=builds, requests=Counters(), last_failure=None)
+
+
+def test_a_deploy_answers_over_verified_tls_and_plain_http_is_sent_there(local: Local, tmp_path: Path) -> None:
+    app = write_app(tmp_path / "first", "first")
+    version = deploy(local, app)
+    answer = local.curl(f"https://first.localhost:{local.https}/", "-i")
+    assert answer.code == 0, answer.err
+    assert f"x-version: {version}" in answer.out.lower()
+    moved = local.curl(f"http://first.localhost:{local.http}/a?b=c%20d", "-i")
+    assert " 308 " in moved.out.splitlines()[0]
+    assert f"location: https://first.localhost:{local.https}/a?b=c%20d" in moved.out.lower()
+    assert local.curl(f"https://other.localhost:{local.https}/").code != 0
+
+
+def test_variables_arrive_byte_for_byte(local: Local, tmp_path: Path) -> None:
+    values = {
+        "QUOTES": "a'b\"c`d\\e",
+        "MONEY": "$HOME ${PATH} $(id)",
+        "LINES": "one\ntwo\n",
+        "FACE": "🐙 ü",
+        "BIG": "x" * 16384,
+    }
+    lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in values.items()]
+    app = write_app(tmp_path / "vars", "vars", *lines)
+    deploy(local, app)
+    seen = json.loads(local.curl(f"https://vars.localhost:{local.https}/env").out)
+    assert {name: seen[name] for name in values} == values
+    assert seen["TAKO_APP"] == "vars"
+    assert seen["HOST"] == "127.0.0.1"
+
+
+def test_a_second_version_replaces_the_first_and_rollback_brings_it_back(local: Local, tmp_path: Path) -> None:
+    app = write_app(tmp_path / "back", "back", 'GREETING = "one"')
+    first = deploy(local, app)
+    (app / "note.txt").write_text("changed")
+    second = deploy(local, app)
+    assert second != first
+    assert status(local, app).version == second
+    back = local.tako("rollback", "--json", cwd=app)
+    assert back.code == 0, back.err
+    assert status(local, app).version == first
+    assert first in local.curl(f"https://back.localhost:{local.https}/", "-i").out
+    current = local.data / "apps" / "back" / "current"
+    assert str(current.readlink()) == f"releases/{first}"
+
+
+def test_the_same_version_again_is_a_restart(local: Local, tmp_path: Path) -> None:
+    app = write_app(tmp_path / "same", "same")
+    assert deploy(local, app) == deploy(local, app)
+    [instance] = status(local, app).instances
+    assert instance.id == 2
+
+
+FAILURES = {
+    "exits at start": ('["python3", "-c", "import sys; print(42); sys.exit(3)"]', "", "exited with code 3"),
+    "exits after a second": (
+        '["python3", "-c", "import time,sys; time.sleep(1); sys.exit(4)"]',
+        "",
+        "exited with code 4",
+    ),
+    "never listens": ('["python3", "-c", "import time; print(42); time.sleep(600)"]', "timeout = 3", "within 3 s"),
+    "listens on a wrong port": ('["python3", "-m", "http.server", "29997"]', "timeout = 3", "29997"),
+    "answers 500": ('["python3", "app.py"]', 'timeout = 3\npath = "/status/500"', "500"),
+}
+
+
+@pytest.mark.parametrize("case", FAILURES)
+def test_a_bad_deploy_explains_itself_and_leaves_everything_as_it_was(case: str, local: Local, tmp_path: Path) -> None:
+    name = "bad-" + re.sub("[^a-z]", "", case)
+    app = write_app(tmp_path / name, name)
+    deploy(local, app)
+    before = without_noise(status(local, app))
+    start, health, word = FAILURES[case]
+    write_app(app, name, start=start, servers=f"[health]\n{health}" if health else "")
+    done = local.tako("deploy", "--yes", cwd=app)
+    assert done.code == 1, done.err
+    assert word in done.err
+    assert "everything is as before" in done.err
+    assert "→ run `tako" in done.err
+    assert "Traceback" not in done.err
+    assert without_noise(status(local, app)) == before
+    assert len(list((local.data / "apps" / name / "releases").iterdir())) == 1
+    write_app(app, name, 'AGAIN = "yes"')
+    deploy(local, app)
+
+
+def test_a_killed_control_loses_no_instance_and_answers_again(local: Local, tmp_path: Path) -> None:
+    app = write_app(tmp_path / "kill", "kill")
+    deploy(local, app)
+    before = status(local, app)
+    info = local.tako("servers", "status", "local", "--json").document
+    found = re.search(r'"control":\s*(\d+)', json.dumps(info))
+    assert found is not None, info
+    os.kill(int(found[1]), signal.SIGKILL)
+    began = time.monotonic()
+    after = status(local, app)
+    assert time.monotonic() - began < 2
+    assert [one.pid for one in after.instances] == [one.pid for one in before.instances]
+    deploy(local, app)
+
+
+def test_an_on_demand_app_sleeps_and_is_woken_by_its_first_request(local: Local, tmp_path: Path) -> None:
+    app = write_app(tmp_path / "nap", "nap", servers="instances = 0\nidle_timeout = 2")
+    version = deploy(local, app)
+    end = time.monotonic() + 20
+    while status(local, app).state != "idle":
+        assert time.monotonic() < end
+    answer = local.curl(f"https://nap.localhost:{local.https}/", "-i")
+    assert " 200" in answer.out.splitlines()[0]
+    assert version in answer.out
+
+
+def test_stopped_it_answers_503_and_started_it_answers_again(local: Local, tmp_path: Path) -> None:
+    app = write_app(tmp_path / "halt", "halt")
+    deploy(local, app)
+    assert local.tako("stop", "--yes", cwd=app).code == 0
+    assert " 503" in local.curl(f"https://halt.localhost:{local.https}/", "-i").out.splitlines()[0]
+    assert local.tako("start", cwd=app).code == 0
+    assert " 200" in local.curl(f"https://halt.localhost:{local.https}/", "-i").out.splitlines()[0]
+
+
+def test_deleted_it_leaves_only_its_data_in_the_trash(local: Local, tmp_path: Path) -> None:
+    app = write_app(tmp_path / "gone", "gone")
+    deploy(local, app)
+    data = local.data / "apps" / "gone" / "shared" / "data"
+    (data / "kept.txt").write_text("precious")
+    done = local.tako("delete", "--yes", "--json", cwd=app)
+    assert done.code == 0, done.err
+    assert not (local.data / "apps" / "gone").exists()
+    [trash] = (local.data.parent / "data-trash").glob("gone-*")
+    assert (trash / "kept.txt").read_text() == "precious"
+    assert local.tako("status", cwd=app).code == 1
+
+
+def test_ctrl_c_during_the_rollout_restores_what_was(local: Local, tmp_path: Path) -> None:
+    app = write_app(tmp_path / "stop", "stopped-app")
+    first = deploy(local, app)
+    write_app(app, "stopped-app", 'BOOT_SECONDS = "8"')
+    running = subprocess.Popen(
+        local.argv("deploy", "--yes"), cwd=app, env=local.env(), stderr=subprocess.PIPE, stdin=subprocess.DEVNULL
+    )
+    assert running.stderr is not None
+    for line in running.stderr:
+        if b"rolling out" in line:
+            break
+    running.send_signal(signal.SIGINT)
+    words = running.stderr.read().decode()
+    running.stderr.close()
+    assert running.wait(60) == 5, words
+    assert status(local, app).version == first
+    assert len(list((local.data / "apps" / "stopped-app" / "releases").iterdir())) == 1
+    write_app(app, "stopped-app", 'NEXT = "1"')
+    deploy(local, app)

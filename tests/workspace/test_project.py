@@ -1,0 +1,89 @@
+"""Finding and reading the project of a command."""
+
+from pathlib import Path
+
+import pytest
+
+from tako_modules.base.errors import ConfigError
+from tako_modules.workspace.project import detect_name, find_file, open_project
+
+TEXT = '[envs.production]\nroute = "a.b"\n'
+
+
+def put(folder: Path, **files: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name.replace("_", ".")).write_text(text)
+    return folder
+
+
+def test_the_file_in_the_folder(tmp_path: Path) -> None:
+    folder = put(tmp_path / "My Shop", tako_toml=TEXT)
+    found = open_project(folder)
+    assert (found.folder, found.file) == (folder, folder / "tako.toml")
+    assert found.project.name == "my-shop"
+
+
+def test_the_file_of_a_folder_above(tmp_path: Path) -> None:
+    put(tmp_path / "shop", tako_toml=TEXT)
+    deep = put(tmp_path / "shop/src/deep")
+    assert open_project(deep).folder == tmp_path / "shop"
+
+
+def test_another_file_makes_its_folder_the_project(tmp_path: Path) -> None:
+    put(tmp_path / "here", tako_toml=TEXT)
+    other = put(tmp_path / "other", qa_toml='name = "qa"\n')
+    found = open_project(tmp_path / "here", Path("../other/qa.toml"))
+    assert (found.folder, found.project.name) == (other, "qa")
+
+
+def test_problems_carry_the_files_own_name(tmp_path: Path) -> None:
+    put(tmp_path, qa_toml="foo = 1")
+    with pytest.raises(ConfigError, match=r"^qa\.toml:1: foo: unknown key$"):
+        open_project(tmp_path, Path("qa.toml"))
+
+
+def test_no_file_names_init(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        find_file(tmp_path)
+    assert "tako init" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["missing.toml", "."])
+def test_a_named_file_must_be_one(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match="is not a file"):
+        find_file(tmp_path, Path(name))
+
+
+def test_text_must_be_utf8(tmp_path: Path) -> None:
+    (tmp_path / "tako.toml").write_bytes(b'name = "a"\n# \xff\n')
+    with pytest.raises(ConfigError, match=r"tako\.toml:2: not UTF-8"):
+        open_project(tmp_path)
+
+
+def test_a_huge_file_is_another_one_by_mistake(tmp_path: Path) -> None:
+    (tmp_path / "tako.toml").write_bytes(b"#" * (1 << 20) + b"\n")
+    with pytest.raises(ConfigError, match="is larger than"):
+        open_project(tmp_path)
+
+
+NAMES = {
+    "package first": (
+        {"package_json": '{"name": "@o/a"}', "pyproject_toml": '[project]\nname = "b"', "go_mod": "module c"},
+        "@o/a",
+    ),
+    "then pyproject": ({"pyproject_toml": '[project]\nname = "b"', "go_mod": "module c"}, "b"),
+    "then go": ({"go_mod": "// hi\nmodule example.com/me/c\n\ngo 1.22"}, "c"),
+    "go with a version": ({"go_mod": "module example.com/me/c/v2\n"}, "c"),
+    "go plain": ({"go_mod": "module c"}, "c"),
+    "broken package": ({"package_json": "{", "go_mod": "module c"}, "c"),
+    "package that is a list": ({"package_json": "[]", "go_mod": "module c"}, "c"),
+    "name that is no text": ({"package_json": '{"name": 3}', "pyproject_toml": "[project]\nname = 3"}, ""),
+    "broken pyproject": ({"pyproject_toml": "["}, ""),
+    "nothing": ({}, ""),
+}
+
+
+@pytest.mark.parametrize(("files", "name"), NAMES.values(), ids=NAMES.keys())
+def test_a_project_says_its_name(tmp_path: Path, files: dict[str, str], name: str) -> None:
+    assert detect_name(put(tmp_path, **files)) == name
