@@ -41,7 +41,7 @@ UNUSED_SUFFIXES = (".pyc", ".pyi", ".pyx", ".pxd", ".c", ".h")
 # they differ from wheel to wheel, or tell about an installation that this is not
 UNUSED_METADATA = ("RECORD", "WHEEL", "INSTALLER", "REQUESTED", "direct_url.json")
 # Every other native file is a surprise that somebody must look at.
-NATIVES = ("_cffi_backend.", "cryptography/hazmat/bindings/_rust.", "msgspec/_core.")
+NATIVES = ("_cffi_backend.", "bcrypt/_bcrypt.", "cryptography/hazmat/bindings/_rust.", "msgspec/_core.")
 
 
 class BuildError(Exception):

@@ -1,1 +1,1 @@
-"""Tests of Tako: a folder per room, `house` for the architecture, `kit` for what is shared, `e2e` for the built file."""
+"""Tests of Tako: a folder per room; `house`: the architecture; `kit`: what is shared; `e2e`: the built file."""

@@ -28,10 +28,13 @@ def enter() -> NoReturn:
     for name in [name for name in os.environ if name.startswith("PYTHON") or name in AGAIN]:
         del os.environ[name]
     os.environ["TAKO_PYZ"] = archive
+    command = sys.argv[1] if len(sys.argv) > 1 else ""
+    installs = command in {"__warm__", "__prepare__"}
+    if installs and os.path.lexists(roots.beside(archive)):
+        os.environ.setdefault("TAKO_CACHE", roots.beside(archive))  # an installation is not served by root's own cache
     try:
         runtime = roots.find(archive, f"{BUILD}-{tag}") or _cold(archive, tag, reread)
-        command = sys.argv[1] if len(sys.argv) > 1 else ""
-        if command in {"__warm__", "__prepare__"}:
+        if installs:
             _warm(runtime, anew=command == "__warm__")
         _run(runtime)
     except KeyboardInterrupt:

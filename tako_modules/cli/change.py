@@ -59,7 +59,7 @@ def report(
         {
             "schema": f"tako.{verb}/1",
             "app": app,
-            "servers": [{"server": name, "result": document(result)} for name, result in results.items()],
+            "servers": [document(name, result) for name, result in results.items()],
         }
     )
     errors = {}

@@ -8,11 +8,14 @@ from typing import Literal
 
 import msgspec
 
+from tako_modules.model.server import Server
 from tako_modules.protocol.replies import (
     DeletedData,
     DeployedData,
     FailureData,
+    ListData,
     ReleasesData,
+    ServerInfoData,
     StatusData,
     StoppedData,
 )
@@ -190,6 +193,73 @@ class LogsDocument(_Document, frozen=True, kw_only=True):
     servers: tuple[LogsServer, ...]
 
 
+class ServersAddDocument(_Document, frozen=True, kw_only=True):
+    """A machine became a server, or would; changes: how many steps; applied: false with `--dry-run`."""
+
+    schema: Literal["tako.servers.add/1"]
+    server: Server
+    changes: int
+    applied: bool
+    steps: tuple[str, ...]
+    notes: tuple[str, ...]
+    build: str
+
+
+class ServersLsDocument(_Document, frozen=True, kw_only=True):
+    """The inventory, and the built-in server."""
+
+    schema: Literal["tako.servers.ls/1"]
+    servers: tuple[Server, ...]
+
+
+class ServersRestartDocument(_Document, frozen=True, kw_only=True):
+    """A server was restarted, and this runs on it now."""
+
+    schema: Literal["tako.servers.restart/1"]
+    name: str
+    version: str
+    build: str
+
+
+class ServersRmDocument(_Document, frozen=True, kw_only=True):
+    """A server was taken out of the inventory."""
+
+    schema: Literal["tako.servers.rm/1"]
+    name: str
+
+
+class ServerState(_Document, frozen=True, kw_only=True):
+    """What a server says of itself, and what is deployed on it."""
+
+    info: ServerInfoData
+    apps: ListData
+
+
+class ServerStateOf(_Document, frozen=True, kw_only=True):
+    """One server's answer, or why there is none."""
+
+    server: str
+    result: ServerState | None = None
+    error: FailedProblem | None = None
+
+
+class ServersStatusDocument(_Document, frozen=True, kw_only=True):
+    """How servers are doing."""
+
+    schema: Literal["tako.servers.status/1"]
+    servers: tuple[ServerStateOf, ...]
+
+
+class ServersUninstallDocument(_Document, frozen=True, kw_only=True):
+    """A machine is a server no longer, or would be; applied: false with `--dry-run`."""
+
+    schema: Literal["tako.servers.uninstall/1"]
+    name: str
+    applied: bool
+    steps: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
 DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "delete": DeleteDocument,
     "deploy": DeployDocument,
@@ -201,6 +271,12 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "restart": ChangeDocument,
     "rollback": ChangeDocument,
     "scale": ChangeDocument,
+    "servers.add": ServersAddDocument,
+    "servers.ls": ServersLsDocument,
+    "servers.restart": ServersRestartDocument,
+    "servers.rm": ServersRmDocument,
+    "servers.status": ServersStatusDocument,
+    "servers.uninstall": ServersUninstallDocument,
     "start": ChangeDocument,
     "status": StatusDocument,
     "stop": StopDocument,

@@ -41,7 +41,7 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the verb; raises UsageError that names the nearest one."""
-        if args and not args[0].startswith("-") and args[0] not in self._listed:
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             raise self._unknown(args[0])
         return super().resolve_command(ctx, args)
 

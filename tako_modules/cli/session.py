@@ -17,6 +17,7 @@ from tako_modules.deploy import lease, reach
 from tako_modules.deploy.target import Connection, Target
 from tako_modules.mgmt.refusal import sole_error
 from tako_modules.model.server import LOCAL, Server
+from tako_modules.protocol.replies import FailureData
 from tako_modules.workspace import inventory
 from tako_modules.workspace.project import Workspace, open_project
 
@@ -145,8 +146,15 @@ class Session:
         return await self.each(targets, one)
 
 
-def document(value: msgspec.Struct | TakoError) -> object:
-    """Make the part of a JSON document that tells a server's result."""
-    if isinstance(value, TakoError):
-        return {"error": {"code": value.code, "message": value.message, "hint": value.hint}}
-    return msgspec.to_builtins(value)
+def document(server: str, value: msgspec.Struct | TakoError) -> dict[str, object]:
+    """Make the part of a JSON document that tells how it went on one server: `result` or `error`, the other null."""
+    if not isinstance(value, TakoError):
+        return {"server": server, "result": msgspec.to_builtins(value), "error": None}
+    failure = getattr(value, "failure", None)
+    problem = {
+        "code": value.code,
+        "message": value.message,
+        "hint": value.hint,
+        "failure": msgspec.to_builtins(failure) if isinstance(failure, FailureData) else None,
+    }
+    return {"server": server, "result": None, "error": problem}

@@ -6,7 +6,7 @@ __all__ = ["GROUPS", "HIDDEN", "VERBS", "Verb", "top_level"]
 
 
 class Verb(NamedTuple):
-    """Where a verb's click command is (`module:attribute`), and its sentence for `--help`."""
+    """Where a verb's click command is (`module:attribute`), and its sentence for `--help`; "" shows nothing."""
 
     target: str
     help: str
@@ -25,6 +25,13 @@ VERBS: dict[str, Verb] = {
     "stop": Verb("tako_modules.cli.verbs.stop:command", "Stop the app until it is started or deployed."),
     "start": Verb("tako_modules.cli.verbs.start:command", "Start a stopped app again."),
     "delete": Verb("tako_modules.cli.verbs.delete:command", "Take the app away from its servers."),
+    "servers add": Verb("tako_modules.cli.verbs.servers_add:command", "Make a machine a server."),
+    "servers ls": Verb("tako_modules.cli.verbs.servers_ls:command", "List your servers."),
+    "servers status": Verb("tako_modules.cli.verbs.servers_status:command", "Show how your servers are doing."),
+    "servers restart": Verb("tako_modules.cli.verbs.servers_restart:command", "Restart a server and all apps on it."),
+    "servers upgrade": Verb("tako_modules.cli.verbs.servers_upgrade:command", ""),  # only says that it comes later
+    "servers rm": Verb("tako_modules.cli.verbs.servers_rm:command", "Forget a server; the machine stays as it is."),
+    "servers uninstall": Verb("tako_modules.cli.verbs.servers_uninstall:command", "Remove tako from a machine."),
     "serve": Verb("tako_modules.cli.verbs.serve:command", "Be a server: supervisor, proxy, management socket."),
 }
 
@@ -54,7 +61,7 @@ def top_level(verbs: dict[str, Verb] = VERBS, prefix: str = "") -> dict[str, str
     """List what may follow `tako`, or a group's name with a space behind it, with its sentence: verbs and groups."""
     listed = {}
     for name in verbs:
-        if name.startswith(prefix):
+        if name.startswith(prefix) and verbs[name].help:
             first, _, rest = name.removeprefix(prefix).partition(" ")
             listed[first] = GROUPS.get(prefix + first, "") if rest else verbs[name].help
     return listed

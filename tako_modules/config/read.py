@@ -28,7 +28,11 @@ def read_project(text: str, file: str, *, folder_name: str, detected_name: str =
     _check_top(tako, sheet)
     health = HealthCheck(path=tako.health.path, timeout=float(tako.health.timeout))
     common = rules.read_vars({key: value for key, value in tako.vars.items() if not _is_table(value)}, ("vars",), sheet)
+    rules.check_size(common, ("vars",), sheet)
     environments = _environments(tako, name, env, sheet)
+    for one in environments:
+        if one.vars:
+            rules.check_size({**common, **one.vars}, ("vars", one.name), sheet)
     placements = _placements(tako, env, sheet)
     sheet.finish()
     return Project(

@@ -12,7 +12,7 @@ from .tables import FloatText, Sheet
 
 __all__ = [
     "DEVELOPMENT",
-    "VALUE_LIMIT",
+    "VALUES_LIMIT",
     "check_argv",
     "check_globs",
     "check_health",
@@ -20,13 +20,14 @@ __all__ = [
     "check_main",
     "check_name",
     "check_shell",
+    "check_size",
     "is_reserved",
     "read_routes",
     "read_vars",
 ]
 
 DEVELOPMENT = "development"
-VALUE_LIMIT = 120_000  # bytes of name and value: Linux takes 128 KiB for one variable
+VALUES_LIMIT = 65_536  # bytes of all variables of one environment: with tako's own they reach an instance in one packet
 _RESERVED = re.compile(r"ENV|PORT|TAKO_.*", re.DOTALL)
 _HOST = re.compile(r"[A-Za-z0-9:][A-Za-z0-9._:%-]{0,252}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -63,13 +64,19 @@ def read_vars(table: dict[str, object], path: KeyPath, sheet: Sheet) -> dict[str
             sheet.report(at, "must be text, a number, true or false")
         elif "\0" in text:
             sheet.report(at, "has a NUL character, which no environment can hold")
-        elif len(name.encode()) + len(text.encode()) > VALUE_LIMIT:
-            sheet.report(at, f"is longer than {VALUE_LIMIT} bytes", "ship it as a file of the app")
         elif is_reserved(name):
             sheet.warn(at, "is set by tako itself; this value is ignored")
         else:
             values[name] = text
     return values
+
+
+def check_size(values: dict[str, str], path: KeyPath, sheet: Sheet) -> None:
+    """Check that the variables of one environment, common ones included, are not too much for a process."""
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in values.items())
+    if size > VALUES_LIMIT:
+        message = f"the variables take {size} bytes, more than {VALUES_LIMIT}"
+        sheet.report(path, message, "ship large values as files of the app")
 
 
 def _variable_text(value: object) -> str | None:

@@ -4,7 +4,6 @@ import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
 
 import anyio
 import msgspec
@@ -40,7 +39,6 @@ for base in ("/tmp", "/var/tmp", "/opt", "/root"):
             print(tempfile.mkdtemp(prefix="tako-setup-", dir=base))
             break
 """
-R = TypeVar("R", InstallRequest, RemoveRequest)
 Tell = Callable[[str], None]
 
 
@@ -58,10 +56,9 @@ def this_archive() -> Path:
 class Site:
     """A machine that we are root on and that nobody else sets up meanwhile."""
 
-    def __init__(self, root: RootShell, seen: Machine, archive: Path) -> None:
+    def __init__(self, root: RootShell, seen: Machine) -> None:
         self.root = root
         self.seen = seen
-        self._archive = archive
         self._stage = ""
         self._program = ""
         self._cache = ""
@@ -115,7 +112,8 @@ class Site:
         """Have this program there: the installed one when it is the same, else a copy that goes with the connection."""
         if self._program:
             return
-        mine = await anyio.to_thread.run_sync(files.file_digest, self._archive)
+        archive = this_archive()
+        mine = await anyio.to_thread.run_sync(files.file_digest, archive)
         shown = await self.root.run("sha256sum", f"{INSTALLED}/tako.pyz")
         is_same = shown.out.split()[:1] == [mine.encode()]
         if is_same and in_place:
@@ -126,8 +124,8 @@ class Site:
             await self._checked("cp", "-R", f"{INSTALLED}/.", self._stage)
         else:
             if progress is not None:
-                progress(f"copying tako ({self._archive.stat().st_size >> 20} MiB)")
-            await self.root.put(self._archive, f"{self._stage}/tako.pyz")
+                progress(f"copying tako ({archive.stat().st_size >> 20} MiB)")
+            await self.root.put(archive, f"{self._stage}/tako.pyz")
             await self._checked("mkdir", "-p", f"{self._stage}/.tako-runtime")
         self._program, self._cache = f"{self._stage}/tako.pyz", f"{self._stage}/.tako-runtime"
 
@@ -157,7 +155,7 @@ class Site:
             raise TakoError(f"{argv[0]} on {self.root.name} failed: {words}")
         return done.out
 
-    async def _ask(self, command: str, request: R, tell: Tell) -> SetupData:
+    async def _ask(self, command: str, request: InstallRequest | RemoveRequest, tell: Tell) -> SetupData:
         """Run the program there: the request goes in, its steps and its answer come out."""
         run = (self.python.path, "-IS", self._program, command)
         argv = (*self.root.prefix, "env", f"TAKO_CACHE={self._cache}", *run)
@@ -202,11 +200,10 @@ async def enter(login: Login, access: Access) -> AsyncIterator[Site]:
 
     Raises Unreachable, TakoError (no root, not a machine for it), Locked (somebody else is at it).
     """
-    archive = this_archive()
     async with dial.connect(login, access) as session:
         root = await root_shell(session)
         async with hold_lock(root):
-            site = Site(root, await machine.look(root), archive)
+            site = Site(root, await machine.look(root))
             try:
                 yield site
             finally:

@@ -1,24 +1,28 @@
 """The built-in server `local`: a user-level `tako serve`, started detached when a command needs it."""
 
+import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from pathlib import Path
 
 from tako_modules.base import files, paths
 from tako_modules.base.clock import Clock
 from tako_modules.base.errors import TakoError, Unreachable
-from tako_modules.mgmt.client import connect_unix
+from tako_modules.mgmt.client import Client, connect_unix
 from tako_modules.model.server import LOCAL
+from tako_modules.protocol.messages import ServerInfo
+from tako_modules.protocol.replies import ServerInfoData
 from tako_modules.supervisor import ports
 
-__all__ = ["PORTS", "ensure", "serve_argv"]
+__all__ = ["PORTS", "connect", "ensure", "serve_argv", "stop"]
 
 PORTS = ((8080, 8443), (8081, 8444), (8082, 8445), (8083, 8446), (8084, 8447))  # plain and TLS, the first free pair
 START_SECONDS = 30.0
+STOP_SECONDS = 75.0  # init gives workers and apps 60 s, then ends them
 LOOK_SECONDS = 0.1
 
 
@@ -40,6 +44,38 @@ async def ensure(clock: Clock, say: Callable[[str], None]) -> Path:
         child = _start(serve_argv(path, ports), folder / "serve.log")
         await _wait(path, child, folder / "serve.log", clock)
     return path
+
+
+async def connect() -> Client:
+    """Connect to it as it is; raises Unreachable when it does not run."""
+    return await connect_unix(paths.local_socket(), LOCAL)
+
+
+async def stop(clock: Clock) -> bool:
+    """Stop it and every app on it; False when it does not run. Raises TakoError when it does not end."""
+    try:
+        async with await connect() as client:
+            info = await client.call(ServerInfo(), ServerInfoData)
+    except Unreachable:
+        return False
+    pid = info.pids["init"]
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+    end = clock.monotonic() + STOP_SECONDS
+    while _lives(pid):
+        if clock.monotonic() > end:
+            raise TakoError(f"the built-in server (pid {pid}) does not end", hint=f"end it with `kill -9 {pid}`")
+        await clock.sleep(LOOK_SECONDS)
+    return True
+
+
+def _lives(pid: int) -> bool:
+    """Whether a process has not ended; one that only waits to be collected by its starter has."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
 
 
 def serve_argv(path: Path, ports: tuple[int, int]) -> list[str]:
@@ -110,7 +146,7 @@ def _free_pair(say: Callable[[str], None]) -> tuple[int, int]:
 
 
 def _free(port: int) -> bool:
-    with closing(socket.socket()) as probe:
+    with contextlib.closing(socket.socket()) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))

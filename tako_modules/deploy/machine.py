@@ -74,7 +74,7 @@ class Machine:
 
 async def look(shell: Shell) -> Machine:
     """Look at a machine; nothing is changed and nothing but its base system is needed."""
-    system, arch, host = _words(await shell.run("uname", "-s", "-m", "-n"), 3)  # printed as: s n m
+    system, host, arch = _words(await shell.run("uname", "-s", "-n", "-m"), 3)
     release = read_os_release((await shell.run("cat", "/etc/os-release")).out.decode(errors="replace"))
     disk = await shell.run("df", "-Pk", "/opt")
     if disk.code != 0:
@@ -82,9 +82,9 @@ async def look(shell: Shell) -> Machine:
     return Machine(
         system=system,
         name=release.get("PRETTY_NAME", ""),
-        arch=_ARCHITECTURES.get(host, host),
+        arch=_ARCHITECTURES.get(arch, arch),
         libc=await _libc(shell),
-        host=arch,
+        host=host,
         free=_free(disk.out.decode(errors="replace")),
         is_systemd=(await shell.run("test", "-d", "/run/systemd/system")).code == 0,
         python=await find_python(shell),

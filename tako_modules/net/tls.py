@@ -67,8 +67,11 @@ class Leaves:
         return leaf
 
     def find(self, name: str | None) -> Leaf | None:
-        """Find the context for a server name, None being the client's silence."""
-        if name is None:
+        """Find the context for a server name, None being the client's silence.
+
+        An address is no name (RFC 6066 3), though some clients send one: it counts as silence.
+        """
+        if name is None or ":" in name or name.replace(".", "").isdigit():
             return self._default
         name = name.lower().removesuffix(".")
         return self._names.get(name) or self._names.get("*." + name.partition(".")[2])

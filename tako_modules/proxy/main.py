@@ -1,5 +1,6 @@
 """The door of a worker process: what the parent has opened becomes a worker."""
 
+import gc
 import os
 import resource
 import signal
@@ -14,6 +15,7 @@ from .worker import Worker
 __all__ = ["ACCESS_LOG", "CHANNEL", "run"]
 
 CHANNEL = 3  # the first descriptor: the channel to control; the listeners follow
+_GARBAGE = (50_000, 20, 100)  # measured at 1,000 TLS connections: fewer collections, shorter tails
 ACCESS_LOG = "TAKO_ACCESS_LOG"  # the environment's name for the access log's path; none: no access log
 
 
@@ -27,7 +29,7 @@ def run(names: list[str], first_fd: int = CHANNEL) -> int:
     channel = socket.socket(fileno=first_fd)
     listeners = [(name, socket.socket(fileno=first_fd + 1 + index)) for index, name in enumerate(names)]
     path = os.environ.get(ACCESS_LOG)
-    worker = Worker(loop, channel, listeners, Path(path) if path else None)
+    worker = Worker(loop, channel, listeners, Path(path) if path else None, _settle_memory)
     signals = _watch_signals(loop, worker)
     try:
         worker.run()
@@ -37,6 +39,13 @@ def run(names: list[str], first_fd: int = CHANNEL) -> int:
         for end in signals:
             end.close()
     return 0
+
+
+def _settle_memory() -> None:
+    """What is in memory by now stays there, so the collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GARBAGE)
 
 
 def _raise_limit() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from tako_modules.model.route import BadRoute, Route, RouteTable
 from tako_modules.model.snapshot import Snapshot
-from tako_modules.net.tls import Leaves
+from tako_modules.net.tls import Leaf, Leaves
 
 from .apps import App
 
@@ -57,12 +57,16 @@ class View:
 
 
 class Router:
-    """Where the newest view is."""
+    """Where the newest view is found."""
 
     __slots__ = ("view",)
 
     def __init__(self, view: View) -> None:
         self.view = view
+
+    def leaf(self, name: str | None) -> Leaf | None:
+        """Find the TLS context for a server name, None being a client's silence."""
+        return self.view.leaves.find(name)
 
 
 def is_status(host: bytes, path: bytes) -> bool:

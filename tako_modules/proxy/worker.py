@@ -1,7 +1,7 @@
 """One worker: it accepts once it has a snapshot, works by the newest one, and leaves without losing a request."""
 
-import gc
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 from tako_modules.base import log
@@ -25,7 +25,6 @@ __all__ = ["SECURE", "Listener", "Worker"]
 
 SECURE = "https"  # listeners of this name speak TLS
 REPORT_SECONDS = 1.0
-_GARBAGE = (50_000, 20, 100)  # measured at 1,000 TLS connections: fewer collections, shorter tails
 _KEEP_ALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))  # dead in two minutes
 
 Listener = tuple[str, socket.socket]
@@ -34,16 +33,27 @@ Listener = tuple[str, socket.socket]
 class Worker:
     """A worker's parts and its life: waiting for a snapshot, serving, draining, done."""
 
-    def __init__(self, loop: Loop, channel: socket.socket, listeners: list[Listener], access: Path | None) -> None:
-        """channel: to control; listeners: name and socket, shared with other workers."""
+    def __init__(
+        self,
+        loop: Loop,
+        channel: socket.socket,
+        listeners: list[Listener],
+        access: Path | None = None,
+        on_ready: Callable[[], None] | None = None,
+    ) -> None:
+        """channel: to control; listeners: name and socket, shared with other workers.
+
+        access: the access log's file; on_ready: hears that the first snapshot is in force.
+        """
         self.loop = loop
         self.feed = Feed(loop, channel, self)
         self.context = Context(loop, AccessLog(loop, access), self.feed)
         self.roster = Roster(self.context)
         self.router = Router(View(Snapshot(epoch=0, generation=0), {}))
+        self._on_ready = on_ready
         self._applied = (0, 0)
         self._connections = -1
-        self._shaker = Shaker(tls.listening_context(lambda name: self.router.view.leaves.find(name)))
+        self._shaker = Shaker(tls.listening_context(self.router.leaf))
         self._acceptors = [self._acceptor(name, sock) for name, sock in listeners]
 
     def _acceptor(self, name: str, sock: socket.socket) -> Acceptor:
@@ -109,10 +119,8 @@ class Worker:
             app.settle_queue()
 
     def _begin(self) -> None:
-        """Accept; what is in memory by now stays there, so the collector need not look at it again."""
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*_GARBAGE)
+        if self._on_ready is not None:
+            self._on_ready()
         if not self.context.draining:
             for acceptor in self._acceptors:
                 acceptor.begin()

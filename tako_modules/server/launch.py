@@ -1,6 +1,7 @@
 """`tako serve`: check the options, then become init, which starts everything else."""
 
 import os
+import shutil
 import socket
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from .options import ServeOptions, check
 
 __all__ = ["PortTaken", "init_argv", "launch"]
 
+ACCESS_LOG = "TAKO_ACCESS_LOG"  # where workers, which may write nowhere else, log requests
 WORKER_USER = "tako-proxy"
 GROUP = "tako"
 
@@ -41,12 +43,17 @@ def init_argv(options: ServeOptions, program: Sequence[str]) -> list[str]:
     listen = [item for name, port in _ports(options) for item in _listeners(options, name, port)]
     argv = [sys.executable, "-IS", str(main), *listen, "--socket", options.socket]
     argv += ["--workers", str(options.workers), "--control", control, "--worker", worker]
+    argv += ["--worker-env", f"{ACCESS_LOG}={_access_log(options)}"]
     runtime = os.environ.get("TAKO_CACHE", "")
     if runtime:
         argv += ["--worker-env", f"TAKO_CACHE={runtime}"]
     if options.rootless:
         return [*argv, "--rootless"]
     return [*argv, "--group", GROUP, "--worker-user", WORKER_USER]
+
+
+def _access_log(options: ServeOptions) -> Path:
+    return options.data / "access" / "access.log"
 
 
 def _ports(options: ServeOptions) -> tuple[tuple[str, int], ...]:
@@ -66,6 +73,8 @@ def _prepare(options: ServeOptions) -> None:
         folder = Path(options.socket).parent
         folder.mkdir(mode=0o700 if options.rootless else 0o750, parents=True, exist_ok=True)
         options.data.mkdir(mode=0o755, parents=True, exist_ok=True)
+        log = _access_log(options).parent
+        log.mkdir(mode=0o750, exist_ok=True)
     except OSError as error:
         raise UsageError(
             f"cannot make {error.filename}: {error.strerror}",
@@ -73,6 +82,7 @@ def _prepare(options: ServeOptions) -> None:
         ) from error
     if not options.rootless and os.geteuid() == 0:
         _check_users()
+        shutil.chown(log, WORKER_USER, GROUP)
 
 
 def _check_users() -> None:

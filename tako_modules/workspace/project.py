@@ -2,16 +2,18 @@
 
 import json
 import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 import tomli
 
 from tako_modules.base.errors import ConfigError, translate
-from tako_modules.config import read
+from tako_modules.base.files import write_atomic
+from tako_modules.config import edit, read
 from tako_modules.model.project import Project
 
-__all__ = ["FILE", "Workspace", "detect_name", "find_file", "open_project", "read_text"]
+__all__ = ["FILE", "Workspace", "detect_name", "find_file", "map_server", "open_project", "read_text"]
 
 FILE = "tako.toml"
 _TEXT_LIMIT = 1 << 20  # bytes of a file that a person writes; more is another file by mistake
@@ -61,10 +63,21 @@ def read_text(file: Path) -> str:
     if len(data) > _TEXT_LIMIT:
         raise ConfigError(f"{file.name} is larger than {_TEXT_LIMIT} bytes", hint="is it the right file?")
     try:
-        return data.decode()
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"{file.name}:{line}: not UTF-8", hint="save the file as UTF-8") from error
+
+
+def map_server(workspace: Workspace, server: str, env: str) -> None:
+    """Write into the project's file that a server runs an environment, comments and order kept.
+
+    Raises ConfigError, whose hint has the lines to add by hand, when that cannot be.
+    """
+    text = edit.add_server_mapping(read_text(workspace.file), server, env)
+    file = workspace.file.resolve()  # a link stays a link
+    with translate({OSError: ConfigError}, f"cannot write {workspace.file.name}"):
+        write_atomic(file, text.encode(), stat.S_IMODE(file.stat().st_mode))
 
 
 def detect_name(folder: Path) -> str:

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from tako_modules.base.errors import TakoError, translate
-from tako_modules.base.files import write_atomic
+from tako_modules.base.files import disk_errors, write_atomic
 
 __all__ = ["FOLDER", "State"]
 
@@ -36,7 +35,7 @@ class State:
 
     def prepare(self) -> None:
         """Make the folders and the file that keeps them out of git; raises TakoError."""
-        with translate({OSError: TakoError}, f"cannot write {FOLDER}/ in the project"):
+        with disk_errors(f"write {FOLDER}/ in the project"):
             self.build.mkdir(parents=True, exist_ok=True)
             ignore = self.root / ".gitignore"
             if not ignore.exists():
@@ -53,5 +52,5 @@ class State:
     def write_outputs(self, files: dict[str, str]) -> None:
         """Keep which files the builds made."""
         data = msgspec.json.format(msgspec.json.encode(_Outputs(files=dict(sorted(files.items())))), indent=1)
-        with translate({OSError: TakoError}, f"cannot write {FOLDER}/build/outputs.json"):
+        with disk_errors(f"write {FOLDER}/build/outputs.json"):
             write_atomic(self.build / "outputs.json", data + b"\n")

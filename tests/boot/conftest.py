@@ -14,14 +14,16 @@ HERE = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
-def archive() -> Archive:
-    """dist/tako.pyz, built anew when a source is younger than it."""
+def archive() -> Iterator[Archive]:
+    """A copy of dist/tako.pyz, which is built anew when a source is younger: another build may replace that one."""
     path = HERE / "dist/tako.pyz"
     sources = [HERE / "build_zipapp.py", *(HERE / "tako_modules").rglob("*.py"), *(HERE / "requirements").glob("*.txt")]
     if not path.exists() or any(source.stat().st_mtime > path.stat().st_mtime for source in sources):
         argv = [sys.executable, str(HERE / "build_zipapp.py"), "--host-only"]
         subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
-    return Archive(path)
+    with TemporaryDirectory(prefix="tako-boot-file-") as name:
+        Path(name).chmod(0o755)
+        yield Archive(path).copy(Path(name) / "tako.pyz")
 
 
 @pytest.fixture(scope="module")

@@ -36,16 +36,19 @@ class Archive:
 
     def copy(self, to: Path, *, change: dict[str, tuple[bytes, bytes]] | None = None) -> "Archive":
         """Copy the file, replacing bytes in some of the outer entries."""
-        changes = change or {}
-        if not changes:
+        if change is None:
             shutil.copy(self.path, to)
-        with zipfile.ZipFile(self.path) as old, zipfile.ZipFile(to, "a" if not changes else "w") as new:
-            for entry in old.infolist() if changes else []:
-                before, after = changes.get(entry.filename, (b"", b""))
-                data = old.read(entry)
-                new.writestr(entry, data.replace(before, after) if before else data)
+        else:
+            self._rewrite(to, change)
         to.chmod(0o755)
         return Archive(to)
+
+    def _rewrite(self, to: Path, change: dict[str, tuple[bytes, bytes]]) -> None:
+        with zipfile.ZipFile(self.path) as old, zipfile.ZipFile(to, "w") as new:
+            for entry in old.infolist():
+                before, after = change.get(entry.filename, (b"", b""))
+                data = old.read(entry)
+                new.writestr(entry, data.replace(before, after) if before else data)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """Building the file: refusals, and the same bytes from the same sources."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -24,6 +25,13 @@ def checkout(tmp_path: Path) -> Path:
         else:
             shutil.copy(source, tmp_path)
     return tmp_path
+
+
+def take_wheels(checkout: Path) -> None:
+    """Copy the wheels that the archive's build installed, while no build changes them."""
+    with open(HERE / "build/lock", "rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        shutil.copytree(HERE / "build", checkout / "build")
 
 
 def build(checkout: Path, *arguments: str, env: dict[str, str], umask: int) -> "subprocess.CompletedProcess[str]":
@@ -51,7 +59,7 @@ def test_without_pip_and_venv_it_names_the_package(checkout: Path) -> None:
 
 def test_the_same_sources_give_the_same_bytes(archive: Archive, checkout: Path) -> None:
     """Another place, umask, time zone and hash seed; the wheels are the ones already installed, in both."""
-    shutil.copytree(HERE / "build", checkout / "build")
+    take_wheels(checkout)
     digests = []
     for umask, env in ((0o022, {"TZ": "UTC"}), (0o077, {"TZ": "Asia/Tokyo", "PYTHONHASHSEED": "7", "LC_ALL": "C"})):
         output = checkout / f"{umask}.pyz"
@@ -64,7 +72,7 @@ def test_the_same_sources_give_the_same_bytes(archive: Archive, checkout: Path) 
 
 
 def test_source_date_epoch_dates_the_entries(archive: Archive, checkout: Path) -> None:
-    shutil.copytree(HERE / "build", checkout / "build")
+    take_wheels(checkout)
     output = checkout / "dated.pyz"
     done = build(checkout, "--host-only", "--output", str(output), env={"SOURCE_DATE_EPOCH": "1700000000"}, umask=0o022)
     assert done.returncode == 0, done.stderr

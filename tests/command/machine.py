@@ -14,9 +14,10 @@ __all__ = ["BASE", "BED", "BENCH", "install", "packages_for"]
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # sbin is not on everybody's PATH
 POLICY = Path("/usr/sbin/policy-rc.d")  # Debian asks it before a package starts its service
 SERVICES = {
-    "docker.io": "docker",
-    "nginx-light": "nginx",
-    "haproxy": "haproxy",
+    "openssh-server": ("ssh.service", "ssh.socket"),
+    "docker.io": ("docker.service", "docker.socket", "containerd.service"),
+    "nginx-light": ("nginx.service",),
+    "haproxy": ("haproxy.service",),
 }  # not to come up at the next boot either
 
 BASE = {
@@ -28,6 +29,7 @@ BASE = {
     "ip": "iproute2",
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
+    "sshd": "openssh-server",
 }
 """Program → package: what every phase may use."""
 
@@ -66,7 +68,7 @@ def install(packages: Sequence[str]) -> None:
     with _no_service_starts(root):
         _run([*apt, "update"])
         _run([*apt, "install", "--no-install-recommends", *packages])
-    services = [service for package, service in SERVICES.items() if package in packages]
+    services = [service for package in packages for service in SERVICES.get(package, ())]
     if services and Path("/run/systemd/system").is_dir():
         _run([*root, "systemctl", "disable", *services])
 

@@ -43,7 +43,13 @@ class Outcome:
 
 PHASES = {
     "check": Phase(commands=(*LINT, (*PYTEST, "tests/house"))),
-    "fix": Phase(commands=((SITE, "-m", "ruff", "format"), (SITE, "-m", "ruff", "check", "--fix"))),
+    "fix": Phase(
+        commands=(
+            (SITE, "-m", "ruff", "format"),
+            (SITE, "-m", "ruff", "check", "--fix"),
+            (SITE, "-m", "tests.docs"),
+        )
+    ),
     "unit": Phase(commands=(*LINT, (*PARALLEL, "-m", "not e2e and not alone", *OWN_PHASES)), tools=machine.BASE),
     "file": Phase(
         commands=((SITE, "build_zipapp.py", "--host-only"), (*PARALLEL, "-m", "not alone", "tests/boot")),

@@ -58,24 +58,33 @@ def test_no_servers(text: str) -> None:
     assert parse_inventory(text, "config.toml") == ()
 
 
-def entry(**values: str | int) -> str:
+def entry(values: dict[str, str | int]) -> str:
     lines = "".join(f"{name} = {value!r}\n" for name, value in values.items())
     return f"[[servers]]\n{lines}"
 
 
-A = entry(name="a", host="a.example")
+A = entry({"name": "a", "host": "a.example"})
 BROKEN = {
-    "name missing": (entry(host="x"), "config.toml:1: servers[0].name: is required"),
-    "host missing": (entry(name="x"), "config.toml:1: servers[0].host: is required"),
-    "host empty": (entry(name="x", host=""), "config.toml:1: servers[0]: '' is not a host"),
-    "host an option": (entry(name="x", host="-v"), "config.toml:1: servers[0]: '-v' is not a host"),
-    "name wrong": (entry(name="X", host="x"), "config.toml:1: servers[0]: 'X' is not a name"),
-    "name built in": (entry(name="local", host="x"), "config.toml:1: servers[0]: the name local is built in"),
-    "port zero": (entry(name="x", host="x", port=0), "config.toml:4: servers[0].port: must be a whole number >= 1"),
-    "login wrong": (entry(name="x", host="x", user="a b"), "config.toml:1: servers[0]: 'a b' is not a login"),
-    "name twice": (A + entry(name="a", host="b.example"), "config.toml:4: servers[1]: the name a is taken"),
-    "host twice": (A + entry(name="b", host="A.example", port=23), "config.toml:4: servers[1]: the host A.example is"),
-    "unknown key": (entry(name="x", host="x", prot=2), "config.toml:4: servers[0].prot: unknown key"),
+    "name missing": (entry({"host": "x"}), "config.toml:1: servers[0].name: is required"),
+    "host missing": (entry({"name": "x"}), "config.toml:1: servers[0].host: is required"),
+    "host empty": (entry({"name": "x", "host": ""}), "config.toml:1: servers[0]: '' is not a host"),
+    "host an option": (entry({"name": "x", "host": "-v"}), "config.toml:1: servers[0]: '-v' is not a host"),
+    "name wrong": (entry({"name": "X", "host": "x"}), "config.toml:1: servers[0]: 'X' is not a name"),
+    "name built in": (entry({"name": "local", "host": "x"}), "config.toml:1: servers[0]: the name local is built in"),
+    "port zero": (
+        entry({"name": "x", "host": "x", "port": 0}),
+        "config.toml:4: servers[0].port: must be a whole number >= 1",
+    ),
+    "login wrong": (
+        entry({"name": "x", "host": "x", "user": "a b"}),
+        "config.toml:1: servers[0]: 'a b' is not a login",
+    ),
+    "name twice": (A + entry({"name": "a", "host": "b.example"}), "config.toml:4: servers[1]: the name a is taken"),
+    "host twice": (
+        A + entry({"name": "b", "host": "A.example", "port": 23}),
+        "config.toml:4: servers[1]: the host A.example is",
+    ),
+    "unknown key": (entry({"name": "x", "host": "x", "prot": 2}), "config.toml:4: servers[0].prot: unknown key"),
     "not a list": ("[servers]\nname = 'a'", "config.toml:1: servers: must be a list of tables"),
     "not a table": ("servers = [3]", "config.toml:1: servers[0]: must be a table"),
     "corrupt": ("a = 1\n[[servers]\n", "config.toml:2: not valid TOML"),
@@ -89,10 +98,12 @@ def test_a_broken_file_names_the_line(text: str, problem: str) -> None:
 
 def test_a_loopback_host_leads_to_other_machines_on_other_ports() -> None:
     servers = parse_inventory(
-        entry(name="a", host="127.0.0.1", port=2201) + entry(name="b", host="127.0.0.1", port=2202), "config.toml"
+        entry({"name": "a", "host": "127.0.0.1", "port": 2201})
+        + entry({"name": "b", "host": "127.0.0.1", "port": 2202}),
+        "config.toml",
     )
     assert [server.port for server in servers] == [2201, 2202]
-    assert problems(entry(name="a", host="::1") + entry(name="b", host="::1"))
+    assert problems(entry({"name": "a", "host": "::1"}) + entry({"name": "b", "host": "::1"}))
 
 
 VARIABLE = {

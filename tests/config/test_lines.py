@@ -1,7 +1,12 @@
 """Lines of keys, in every shape that TOML allows."""
 
+from collections.abc import Iterator
+
 import pytest
 import tomli
+import tomlkit
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tako_modules.config.lines import LineIndex
 from tako_modules.config.problems import KeyPath
@@ -112,3 +117,30 @@ def test_it_knows_what_is_written() -> None:
 @pytest.mark.parametrize("text", ["", "\n\n", "# only", "a=1", "[a]", "a=[]\n", 'a="""\n"""'])
 def test_short_texts_end(text: str) -> None:
     LineIndex(text)
+
+
+KEYS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
+VALUES = st.recursive(
+    st.one_of(st.integers(-9, 9), st.booleans(), st.floats(), st.text(st.characters(exclude_categories=["Cs"]))),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=3)),
+    max_leaves=12,
+)
+
+
+def paths(value: object, at: KeyPath = ()) -> Iterator[KeyPath]:
+    """Every path of a value."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in pairs:
+        yield (*at, key)
+        yield from paths(inner, (*at, key))
+
+
+@given(st.dictionaries(KEYS, VALUES, max_size=4))
+def test_no_key_of_any_file_is_missed(tables: dict[str, object]) -> None:
+    text = tomlkit.dumps(tables)
+    try:
+        read = tomli.loads(text)
+    except tomli.TOMLDecodeError:
+        return  # control characters that the writer lets through
+    index = LineIndex(text)
+    assert [path for path in paths(read) if path not in index] == []

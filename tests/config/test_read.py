@@ -1,6 +1,10 @@
 """What a tako.toml may say, and every rule that it can break."""
 
+from contextlib import suppress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tako_modules.base.errors import ConfigError
 from tako_modules.config.problems import BadConfig
@@ -201,7 +205,11 @@ BROKEN = {
     "list as a variable": ("[vars]\nA = [1]", "2: vars.A: must be text, a number, true or false"),
     "name of a variable": ('[vars]\n"A B" = 1', '2: vars."A B": is not a name for a variable'),
     "NUL in a variable": ('[vars]\nA = "\\u0000"', "2: vars.A: has a NUL"),
-    "huge variable": (f'[vars]\nA = "{"x" * 120_001}"', "2: vars.A: is longer than 120000 bytes"),
+    "huge variable": (f'[vars]\nA = "{"x" * 65_536}"', "1: vars: the variables take 65537 bytes, more than 65536"),
+    "many variables": (
+        f'[vars]\nA = "{"x" * 40_000}"\n[vars.production]\nB = "{"x" * 40_000}"',
+        "3: vars.production: the variables take 80002 bytes",
+    ),
     "table deep in variables": ("[vars.production.x]\na = 1", "1: vars.production.x: must be text"),
     "variables of no environment": ("[vars.prod]\nA = 1", "1: vars.prod: there is no environment 'prod'"),
     "environment without routes": ("[envs.staging]", "1: envs.staging: has no routes"),
@@ -364,3 +372,10 @@ def test_what_it_uses_does() -> None:
 def test_nesting_without_end_is_an_error() -> None:
     with pytest.raises(ConfigError, match="not valid TOML"):
         read("a = " + "[" * 100_000)
+
+
+@given(st.integers(0, len(WHOLE)), st.integers(0, 30), st.text("[]{}\"'=.,#\n\\ abn01-_*", max_size=12))
+def test_any_text_is_a_project_or_its_problems(at: int, cut: int, new: str) -> None:
+    """No text ends in an error of another kind."""
+    with suppress(BadConfig):
+        assert read(WHOLE[:at] + new + WHOLE[at + cut :]).name

@@ -30,7 +30,10 @@ def write() -> list[str]:
     """Write what is not as it should be; gives the paths that changed."""
     made = texts()
     strangers = [
-        path for folder in FOLDERS for path in (ROOT / folder).iterdir() if path.relative_to(ROOT).as_posix() not in made
+        path
+        for folder in FOLDERS
+        for path in (ROOT / folder).iterdir()
+        if path.relative_to(ROOT).as_posix() not in made
     ]
     for stranger in strangers:
         stranger.unlink()

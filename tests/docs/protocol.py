@@ -40,8 +40,9 @@ A request that changes something carries `fence`: the number of the lease that a
 A lease lives 30 s and is renewed by `renew`; a request with an older number is refused with the code `lease_lost`.
 
 An upload is answered with `{{"event": "send", "offset": N}}`.
-Then the client sends the artifact from that byte on in frames: the length in 4 bytes, big-endian, at most {frames.FRAME_LIMIT >> 10} KiB, and so many bytes.
-A frame of length 0 ends it.
+Then the client sends the artifact from that byte on in frames.
+A frame is its length in 4 bytes, big-endian, and so many bytes, at most {frames.FRAME_LIMIT >> 10} KiB.
+A frame of length 0 ends the upload.
 """
 SHARED = """## Shapes
 
@@ -97,8 +98,8 @@ def _shapes() -> list[type[msgspec.Struct]]:
     """Find all structs that requests, replies and errors name, themselves or through others."""
     found: dict[str, type[msgspec.Struct]] = {}
     queue = [_reply(kind) for kind in messages.REQUESTS.values()]
-    for outer in (*messages.REQUESTS.values(), replies.Failure):
-        queue += _parts(outer)
+    queue += [one for kind in messages.REQUESTS.values() for one in _parts(kind)]
+    queue += _parts(replies.Failure)
     while queue:
         kind = queue.pop()
         if kind.__name__ not in found:

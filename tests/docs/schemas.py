@@ -36,5 +36,8 @@ def files() -> dict[str, str]:
 
 
 def _schema(name: str, kind: type[msgspec.Struct]) -> str:
-    made = {"$schema": DIALECT, "$id": f"tako.{name}/1", **msgspec.json.schema(kind)}
-    return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+    made: dict[str, dict[str, dict[str, dict[str, object]]]] = msgspec.json.schema(kind)
+    for part in made["$defs"].values():
+        part.pop("additionalProperties", None)  # newer documents may have more fields
+    made["$defs"][kind.__name__]["properties"]["schema"] = {"const": f"tako.{name}/1"}
+    return json.dumps({"$schema": DIALECT, "$id": f"tako.{name}/1", **made}, indent=2, ensure_ascii=False) + "\n"

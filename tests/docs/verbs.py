@@ -37,8 +37,11 @@ A bug of Tako ends with 1 and the code `bug`, and its traceback is kept below `~
 VARIABLES_HEAD = """## Environment variables
 """
 VARIABLES = (
-    ("`TAKO_HOME`", "What is kept across projects: the inventory, accepted host keys, the local authority. Default `~/.tako`."),
-    ("`TAKO_SERVERS`", 'Stands in for the inventory: `la=tako@203.0.113.7:22,ny=tako@203.0.113.8`.'),
+    (
+        "`TAKO_HOME`",
+        "What is kept across projects: the inventory, accepted host keys, the local authority. Default `~/.tako`.",
+    ),
+    ("`TAKO_SERVERS`", "Stands in for the inventory: `la=tako@203.0.113.7:22,ny=tako@203.0.113.8`."),
     ("`TAKO_SSH_KEY`", "The private key to log in with: its contents or its path."),
     ("`TAKO_SSH_KEY_PASSPHRASE`", "The passphrase of an encrypted key."),
     ("`TAKO_KNOWN_HOSTS`", "Lines of a known_hosts file that are trusted beside the files."),
@@ -68,7 +71,9 @@ def render() -> str:
 
 def commands() -> Iterator[tuple[str, click.Command]]:
     """Give every verb with its command, groups resolved: ("servers add", …)."""
-    for name in table.VERBS:
+    for name, verb in table.VERBS.items():
+        if not verb.help:  # it only says that it comes later
+            continue
         command: click.Command = LazyGroup()
         context = click.Context(command, info_name="tako")
         for word in name.split():
@@ -86,7 +91,11 @@ def example_of(name: str) -> str:
 
 
 def _overview() -> str:
-    rows = [(f"[`tako {name}`](#tako-{name.replace(' ', '-')})", verb.help) for name, verb in table.VERBS.items()]
+    rows = [
+        (f"[`tako {name}`](#tako-{name.replace(' ', '-')})", verb.help)
+        for name, verb in table.VERBS.items()
+        if verb.help
+    ]
     return words.table(("verb", "what it does"), rows)
 
 

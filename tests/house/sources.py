@@ -11,9 +11,10 @@ __all__ = ["PACKAGE", "ROOT", "Source", "code", "everything", "package", "parsed
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "tako_modules"
 SKIPPED = {
-    "__pycache__", "node_modules", "build", "dist", ".venv", ".git", ".bed", ".tako",
+    "__pycache__", "node_modules", ".venv", ".git", ".bed", ".tako",
     ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis",
 }  # fmt: skip
+MADE = {ROOT / "build", ROOT / "dist"}  # by build_zipapp.py; a room is called build too
 TEXT = {".py", ".md", ".toml", ".txt", ".in", ".sh", ".html", ".css", ".js", ".json", ".service", ".conf", ""}
 
 
@@ -78,7 +79,7 @@ def tracked() -> tuple[tuple[str, str], ...]:
 
 def _walk(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
-        if path.name in SKIPPED or path.is_symlink():
+        if path.name in SKIPPED or path in MADE or path.is_symlink():
             continue
         if path.is_dir():
             yield from _walk(path)

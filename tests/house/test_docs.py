@@ -1,14 +1,10 @@
 """Generated references are fresh, and links between documents lead somewhere."""
 
-import importlib
 import re
 
-from .sources import ROOT, tracked
+from tests.docs import pages
 
-GENERATED: dict[str, str] = {
-    "docs/reference/config.md": "tako_modules.config.reference:render",
-}
-"""Document → `module:function` that gives its text; add a line here with each generator."""
+from .sources import ROOT, tracked
 
 LINK = re.compile(r"\]\((?!https?://|mailto:|#)([^)#\s]+)(#[^)\s]*)?\)")
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
@@ -16,14 +12,15 @@ FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 def test_references_are_fresh() -> None:
     """A reference is written by its generator and by nobody else."""
-    stale = [document for document, maker in GENERATED.items() if (ROOT / document).read_text() != _text(maker)]
-    assert stale == []
+    made = pages.texts()
+    stale = [path for path, text in made.items() if not (ROOT / path).exists() or (ROOT / path).read_text() != text]
+    assert stale == [], "run `python3 -m tests fix`"
 
 
-def _text(maker: str) -> str:
-    module, _, function = maker.partition(":")
-    text: str = getattr(importlib.import_module(module), function)()
-    return text
+def test_generated_folders_hold_nothing_else() -> None:
+    """A document whose maker is gone goes too."""
+    there = {path.relative_to(ROOT).as_posix() for folder in pages.FOLDERS for path in (ROOT / folder).iterdir()}
+    assert there - pages.texts().keys() == set()
 
 
 def test_links_lead_somewhere() -> None:

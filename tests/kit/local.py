@@ -86,9 +86,14 @@ class Local:
                 [*argv, *self.options], env=self.env(), stdin=subprocess.DEVNULL, stdout=journal, stderr=journal
             )
         end = time.monotonic() + START_SECONDS
-        while self.tako("servers", "status", "local", "--json").code != 0:
+        while not self.answers():
             assert self.process.poll() is None, self.journal()
             assert time.monotonic() < end, f"the server does not answer:\n{self.journal()}"
+
+    def answers(self) -> bool:
+        """Tell whether the management socket is served."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self.home / "local" / "tako.sock")) == 0
 
     def journal(self) -> str:
         """What the server's own processes have said."""
@@ -137,7 +142,7 @@ def local_server(pyz: Path, root: Path, *options: str) -> Iterator[Local]:
     """Run a server of the test's own below `root`."""
     with contextlib.ExitStack() as held:
         ports = [held.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in range(2)]
-    made = Local(pyz, root, *ports, options=options)
+    made = Local(pyz, root, ports[0], ports[1], options=options)
     (made.home / "local").mkdir(parents=True)
     made.start()
     try:

@@ -130,7 +130,7 @@ async def test_stopping_closes_idle_connections_and_finishes_the_others(folder: 
             await anyio.connect_tcp("127.0.0.1", port)
 
 
-def start(folder: Path, **env: str) -> subprocess.Popen[bytes]:
+def start(folder: Path, env: dict[str, str]) -> subprocess.Popen[bytes]:
     code = f"from tako_modules.runtimes.files_app import main; main({str(folder)!r})"
     return subprocess.Popen([sys.executable, "-c", code], env={"PYTHONPATH": str(ROOT), **env}, stderr=subprocess.PIPE)
 
@@ -148,7 +148,7 @@ def test_the_program_ends_on_sigterm(folder: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    process = start(folder, HOST="127.0.0.1", PORT=str(port))
+    process = start(folder, {"HOST": "127.0.0.1", "PORT": str(port)})
     try:
         with connect(port) as client:
             client.sendall(GET + END)
@@ -174,7 +174,7 @@ def test_what_cannot_be_served_says_why(folder: Path, env: dict[str, str], place
         holder.bind(("127.0.0.1", 0))
         holder.listen()
         taken = {name: value.replace("BUSY", str(holder.getsockname()[1])) for name, value in env.items()}
-        process = start(folder / place, **taken)
+        process = start(folder / place, taken)
         _, err = process.communicate(timeout=10)
     assert process.returncode == 1
     assert words in err

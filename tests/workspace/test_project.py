@@ -5,40 +5,40 @@ from pathlib import Path
 import pytest
 
 from tako_modules.base.errors import ConfigError
-from tako_modules.workspace.project import detect_name, find_file, open_project
+from tako_modules.workspace.project import detect_name, find_file, map_server, open_project
 
 TEXT = '[envs.production]\nroute = "a.b"\n'
 
 
-def put(folder: Path, **files: str) -> Path:
+def put(folder: Path, files: dict[str, str]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
-        (folder / name.replace("_", ".")).write_text(text)
+        (folder / name).write_text(text)
     return folder
 
 
 def test_the_file_in_the_folder(tmp_path: Path) -> None:
-    folder = put(tmp_path / "My Shop", tako_toml=TEXT)
+    folder = put(tmp_path / "My Shop", {"tako.toml": TEXT})
     found = open_project(folder)
     assert (found.folder, found.file) == (folder, folder / "tako.toml")
     assert found.project.name == "my-shop"
 
 
 def test_the_file_of_a_folder_above(tmp_path: Path) -> None:
-    put(tmp_path / "shop", tako_toml=TEXT)
-    deep = put(tmp_path / "shop/src/deep")
+    put(tmp_path / "shop", {"tako.toml": TEXT})
+    deep = put(tmp_path / "shop/src/deep", {})
     assert open_project(deep).folder == tmp_path / "shop"
 
 
 def test_another_file_makes_its_folder_the_project(tmp_path: Path) -> None:
-    put(tmp_path / "here", tako_toml=TEXT)
-    other = put(tmp_path / "other", qa_toml='name = "qa"\n')
+    put(tmp_path / "here", {"tako.toml": TEXT})
+    other = put(tmp_path / "other", {"qa.toml": 'name = "qa"\n'})
     found = open_project(tmp_path / "here", Path("../other/qa.toml"))
     assert (found.folder, found.project.name) == (other, "qa")
 
 
 def test_problems_carry_the_files_own_name(tmp_path: Path) -> None:
-    put(tmp_path, qa_toml="foo = 1")
+    put(tmp_path, {"qa.toml": "foo = 1"})
     with pytest.raises(ConfigError, match=r"^qa\.toml:1: foo: unknown key$"):
         open_project(tmp_path, Path("qa.toml"))
 
@@ -69,21 +69,32 @@ def test_a_huge_file_is_another_one_by_mistake(tmp_path: Path) -> None:
 
 NAMES = {
     "package first": (
-        {"package_json": '{"name": "@o/a"}', "pyproject_toml": '[project]\nname = "b"', "go_mod": "module c"},
+        {"package.json": '{"name": "@o/a"}', "pyproject.toml": '[project]\nname = "b"', "go.mod": "module c"},
         "@o/a",
     ),
-    "then pyproject": ({"pyproject_toml": '[project]\nname = "b"', "go_mod": "module c"}, "b"),
-    "then go": ({"go_mod": "// hi\nmodule example.com/me/c\n\ngo 1.22"}, "c"),
-    "go with a version": ({"go_mod": "module example.com/me/c/v2\n"}, "c"),
-    "go plain": ({"go_mod": "module c"}, "c"),
-    "broken package": ({"package_json": "{", "go_mod": "module c"}, "c"),
-    "package that is a list": ({"package_json": "[]", "go_mod": "module c"}, "c"),
-    "name that is no text": ({"package_json": '{"name": 3}', "pyproject_toml": "[project]\nname = 3"}, ""),
-    "broken pyproject": ({"pyproject_toml": "["}, ""),
+    "then pyproject": ({"pyproject.toml": '[project]\nname = "b"', "go.mod": "module c"}, "b"),
+    "then go": ({"go.mod": "// hi\nmodule example.com/me/c\n\ngo 1.22"}, "c"),
+    "go with a version": ({"go.mod": "module example.com/me/c/v2\n"}, "c"),
+    "go plain": ({"go.mod": "module c"}, "c"),
+    "broken package": ({"package.json": "{", "go.mod": "module c"}, "c"),
+    "package that is a list": ({"package.json": "[]", "go.mod": "module c"}, "c"),
+    "name that is no text": ({"package.json": '{"name": 3}', "pyproject.toml": "[project]\nname = 3"}, ""),
+    "broken pyproject": ({"pyproject.toml": "["}, ""),
     "nothing": ({}, ""),
 }
 
 
 @pytest.mark.parametrize(("files", "name"), NAMES.values(), ids=NAMES.keys())
 def test_a_project_says_its_name(tmp_path: Path, files: dict[str, str], name: str) -> None:
-    assert detect_name(put(tmp_path, **files)) == name
+    assert detect_name(put(tmp_path, files)) == name
+
+
+def test_a_mapping_is_written_in_place(tmp_path: Path) -> None:
+    put(tmp_path, {"real.toml": "\ufeff# mine\n" + TEXT})
+    (tmp_path / "real.toml").chmod(0o640)
+    (tmp_path / "tako.toml").symlink_to("real.toml")
+    map_server(open_project(tmp_path), "la", "production")
+    assert (tmp_path / "tako.toml").is_symlink()
+    assert (tmp_path / "real.toml").stat().st_mode & 0o777 == 0o640
+    assert (tmp_path / "real.toml").read_text() == f'# mine\n{TEXT}\n[servers.la]\nenv = "production"\n'
+    assert [placement.server for placement in open_project(tmp_path).project.placements] == ["la"]

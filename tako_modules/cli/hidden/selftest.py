@@ -17,6 +17,7 @@ __all__ = ["LIBRARIES", "NATIVES", "run"]
 LIBRARIES = (
     "anyio",
     "asyncssh",
+    "bcrypt",
     "click",
     "cryptography",
     "idna",
@@ -31,7 +32,7 @@ LIBRARIES = (
     "tomlkit",
     "typing_extensions",
 )
-NATIVES = ("_cffi_backend", "cryptography.hazmat.bindings._rust", "msgspec._core")
+NATIVES = ("_cffi_backend", "bcrypt._bcrypt", "cryptography.hazmat.bindings._rust", "msgspec._core")
 STANDARD = ("asyncio", "ctypes", "ssl", "sqlite3", "zlib")  # a cut-down Python may lack them
 NAME = "selftest.localhost"
 

@@ -21,7 +21,7 @@ from .plan import PASSWORD_LOCK
 __all__ = ["APP_USER", "look"]
 
 APP_USER = re.compile(r"tako-[0-9a-f]{8}")  # made by the server for a deployment: see base.ids
-SYSTEMD = "/run/systemd/system"  # there when systemd is the running init: see sd_booted(3)
+SYSTEMD = Path("/run/systemd/system")  # there when systemd is the running init: see sd_booted(3)
 SBIN = "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"
 SHOW = ("systemctl", "show", layout.SERVICE, "--property=ActiveState,UnitFileState,NeedDaemonReload")
 RUNNING = {"active", "activating", "reloading", "deactivating"}
@@ -34,7 +34,7 @@ FIXED = (
 
 async def look(program: Program) -> Machine:
     """Collect the facts that plans ask for."""
-    is_systemd = os.path.isdir(SYSTEMD)
+    is_systemd = _is_systemd()
     state = await _unit_state() if is_systemd else {}
     nft = shutil.which("nft", path=SBIN) or ""
     return Machine(
@@ -54,6 +54,10 @@ async def look(program: Program) -> Machine:
         apps=dict(_apps()),
         trash=_trash(),
     )
+
+
+def _is_systemd() -> bool:
+    return SYSTEMD.is_dir()
 
 
 async def _unit_state() -> dict[str, str]:

@@ -10,7 +10,7 @@ import msgspec
 from tako_modules.protocol.setup import InstallRequest
 
 from . import layout, steps
-from .facts import Account, Machine, Program, Receipt
+from .facts import Account, Holder, Machine, Program, Receipt
 from .steps import Access, Step
 
 __all__ = ["Plan", "Problem", "install"]
@@ -67,8 +67,7 @@ def _problems(machine: Machine) -> Iterator[Problem]:
     for port in layout.PORTS:
         holder = machine.holders.get(port)
         if holder is not None and holder.unit != layout.SERVICE:
-            stop = f"systemctl disable --now {holder.unit}" if holder.unit else f"kill {holder.pid}"
-            yield Problem(f"port {port} is taken by {holder.words}", f"stop it there: `{stop}`, then try again")
+            yield Problem(f"port {port} is taken by {holder.words}", f"{_stop(holder)}, then try again")
     for name in (layout.LOGIN_USER, layout.WORKER_USER):
         account = machine.accounts.get(name)
         if account is not None and account.comment != COMMENT:
@@ -76,6 +75,14 @@ def _problems(machine: Machine) -> Iterator[Problem]:
                 f"there is a user {name} already, made by somebody else (home {account.home})",
                 f"rename it there: `usermod --login <other name> {name}`, then try again",
             )
+
+
+def _stop(holder: Holder) -> str:
+    if holder.unit:
+        return f"stop it there: `systemctl disable --now {holder.unit}`"
+    if holder.pid == 1:
+        return "find its unit with `systemctl list-sockets` there, stop that with `systemctl disable --now`"
+    return f"stop it there: `kill {holder.pid}`" if holder.pid else "look with `ss -tlnp` there"
 
 
 def _notes(machine: Machine) -> Iterator[str]:

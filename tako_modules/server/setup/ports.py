@@ -1,69 +1,63 @@
-"""Who listens on a port: the kernel's tables, and the descriptors of every process."""
+"""Who listens on a port, by name: the kernel's table of listeners, and the descriptors of every process."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from tako_modules.supervisor import ports as kernel
 
 from .facts import Holder
 
 __all__ = ["holders"]
 
 PROC = Path("/proc")
-LISTEN = "0A"  # state of a listening socket in /proc/net/tcp
-_SERVICE = re.compile(r"(?:0::|\d+:name=systemd:).*?/([^/]+\.service)")
+SYSTEMD = 1  # it keeps duplicates of its services' listeners, and the ones of its .socket units
+_SERVICE = re.compile(r"^(?:0:|\d+:name=systemd):.*/([^/]+\.service)", re.MULTILINE)
 
 
-def holders(ports: Iterable[int], proc: Path = PROC) -> dict[int, Holder]:
-    """Find who listens on these ports, on any address; a listener without a process (a kernel's own) has pid 0."""
-    listening = {inode: port for inode, port in _listeners(proc) if port in set(ports)}
-    found = {port: Holder(0, "the kernel") for port in listening.values()}
-    if not listening:
-        return {}
-    for process in sorted(proc.glob("[0-9]*"), key=lambda path: int(path.name), reverse=True):
-        for inode in _inodes(process):
-            if inode in listening:  # of several processes the oldest counts: it opened the listener
-                found[listening[inode]] = Holder(int(process.name), _program(process), _unit(process))
-    return found
+def holders(ports: Iterable[int]) -> dict[int, Holder]:
+    """Find who listens on these ports, on any address; a listener that no process has open is the kernel's own."""
+    wanted = set(ports)
+    inodes = {one.inode: one.port for one in kernel.listeners() if one.port in wanted}
+    found: dict[int, set[int]] = defaultdict(set)
+    for pid, inode in _open_sockets() if inodes else ():
+        if inode in inodes:
+            found[inodes[inode]].add(pid)
+    return {port: _holder(found[port]) for port in set(inodes.values())}
 
 
-def _listeners(proc: Path) -> Iterator[tuple[str, int]]:
-    """Give inode and port of every listening TCP socket."""
-    for name in ("tcp", "tcp6"):
-        for row in _text(proc / "net" / name).splitlines()[1:]:
-            words = row.split()
-            if len(words) > 9 and words[3] == LISTEN:
-                yield words[9], int(words[1].rpartition(":")[2], 16)
+def _holder(pids: set[int]) -> Holder:
+    """Choose whom to name: the oldest process, which opened the listener, and systemd only when nobody else has it."""
+    if not pids:
+        return Holder(0, "the kernel")
+    pid = min(pids - {SYSTEMD}, default=SYSTEMD)
+    unit = _SERVICE.search(_text(pid, "cgroup"))
+    return Holder(pid, _text(pid, "comm").strip() or "a process", unit[1] if unit else "")
 
 
-def _inodes(process: Path) -> Iterator[str]:
+def _open_sockets() -> Iterator[tuple[int, int]]:
+    """Give (pid, inode) of every socket that a process has open."""
+    for process in PROC.glob("[0-9]*"):
+        for target in _targets(process / "fd"):
+            if target.startswith("socket:["):
+                yield int(process.name), int(target[len("socket:[") : -1])
+
+
+def _targets(folder: Path) -> Iterator[str]:
     try:
-        descriptors = list((process / "fd").iterdir())
+        descriptors = list(folder.iterdir())
     except OSError:
-        return  # it has ended
+        return  # the process has ended
     for descriptor in descriptors:
         try:
-            target = str(descriptor.readlink())
+            yield str(descriptor.readlink())
         except OSError:
-            continue
-        if target.startswith("socket:["):
-            yield target[len("socket:[") : -1]
+            continue  # closed meanwhile
 
 
-def _program(process: Path) -> str:
-    return _text(process / "comm").strip() or "a process"
-
-
-def _unit(process: Path) -> str:
-    """Name the systemd service of a process, from the path of its control group."""
-    for row in _text(process / "cgroup").splitlines():
-        found = _SERVICE.match(row)
-        if found:
-            return found[1]
-    return ""
-
-
-def _text(path: Path) -> str:
+def _text(pid: int, name: str) -> str:
     try:
-        return path.read_text(errors="replace")
+        return (PROC / str(pid) / name).read_text(errors="replace")
     except OSError:
         return ""

@@ -1,0 +1,111 @@
+"""From a project to the file that travels: `.tako/build/<version>.tar.gz`."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import anyio.to_thread
+import msgspec
+
+from tako_modules.base.errors import TakoError
+from tako_modules.base.files import disk_errors, file_digest
+from tako_modules.base.ids import token
+from tako_modules.model.project import Project
+from tako_modules.model.release import Recipe
+from tako_modules.runtimes import catalog
+from tako_modules.runtimes.recipe import Runtime
+from tako_modules.workspace.lock import project_lock
+from tako_modules.workspace.state import State
+
+from .archive import pack
+from .git import read_repository
+from .run import run_build
+from .selection import Shipment
+from .source import Entry, Rules
+from .tree import Tree, changed, walk
+from .version import content_digest, version_name
+
+__all__ = ["Artifact", "make"]
+
+KEPT = 5  # artifacts in .tako/build: as many as a server keeps good releases
+
+
+class Artifact(msgspec.Struct, frozen=True, kw_only=True):
+    """A packed build; size in bytes and SHA-256 of the file; recipe: how a server installs and starts it."""
+
+    version: str
+    path: Path
+    size: int
+    sha256: str
+    files: int
+    recipe: Recipe
+
+
+async def make(project: Project, folder: Path, report: Callable[[str], None]) -> Artifact:
+    """Build a project, choose its files, name and pack them; `report` gets every line that the build prints.
+
+    Raises TakoError; a failed build leaves the artifacts as they were.
+    """
+    state = State(folder)
+    with project_lock(state):
+        _, runtime = catalog.choose(project, folder)
+        tree, made = await _build(project, folder, runtime, report)
+        runtime.check_built(project, folder)
+        recipe = runtime.recipe(project, folder)
+        repository = await read_repository(folder)
+        rules = Rules(folder, project.include, (*project.exclude, *runtime.excluded(project, folder)))
+        return await anyio.to_thread.run_sync(_pack, Shipment(folder, tree, made, repository, rules), state, recipe)
+
+
+async def _build(
+    project: Project, folder: Path, runtime: Runtime, report: Callable[[str], None]
+) -> tuple[Tree, tuple[str, ...]]:
+    """Run the build command, if any; gives the files that are there afterwards, and those of them that it made."""
+    command = runtime.build_command(folder) if project.build is None else project.build
+    before = await anyio.to_thread.run_sync(walk, folder)
+    if not command:
+        return before, ()
+    await run_build(command, folder, report)
+    after = await anyio.to_thread.run_sync(walk, folder)
+    return after, changed(before, after)
+
+
+def _pack(shipment: Shipment, state: State, recipe: Recipe) -> Artifact:
+    outputs = shipment.outputs(state.read_outputs())
+    state.write_outputs(outputs)
+    entries = shipment.entries(outputs)
+    if not entries:
+        raise TakoError("there is no file to ship", hint="look at .gitignore, .takoignore and exclude in tako.toml")
+    beside = state.build / f".{token()}.tar.gz"
+    try:
+        pack(shipment.folder, entries, beside)
+        sha256 = file_digest(beside)
+        version = _version(shipment, outputs, entries, state.build, sha256)
+        path = state.build / f"{version}.tar.gz"
+        with disk_errors(f"write {path.name}"):
+            beside.replace(path)
+            os.utime(path)
+    finally:
+        beside.unlink(missing_ok=True)
+    _collect(state.build)
+    return Artifact(
+        version=version, path=path, size=path.stat().st_size, sha256=sha256, files=len(entries), recipe=recipe
+    )
+
+
+def _version(shipment: Shipment, outputs: dict[str, str], entries: Sequence[Entry], kept: Path, sha256: str) -> str:
+    """Name the build; a commit whose build gives other files than it did before gets their digest into its name."""
+    commit = shipment.repository.commit if shipment.repository else ""
+    clean = bool(commit) and shipment.is_clean(outputs, entries)
+    if clean:
+        earlier = kept / f"{commit}.tar.gz"
+        if not earlier.exists() or file_digest(earlier) == sha256:
+            return commit
+    return version_name(commit, content_digest(shipment.folder, entries))
+
+
+def _collect(build: Path) -> None:
+    """Keep the newest artifacts only; what a killed run left goes too."""
+    packed = sorted(build.glob("*.tar.gz"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    for path in [*packed[KEPT:], *(path for path in packed if path.name.startswith("."))]:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,181 @@
+"""`tako servers add`: a bare machine becomes a server."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import msgspec
+
+from tako_modules.base import paths
+from tako_modules.base.errors import TakoError, UsageError
+from tako_modules.base.text import NAME, sanitise_name
+from tako_modules.cli import access, session, setup
+from tako_modules.cli.console import Console, console
+from tako_modules.cli.options import Options, chosen, common
+from tako_modules.deploy import bootstrap, remote
+from tako_modules.deploy.bootstrap import Site
+from tako_modules.model.server import LOCAL, Server
+from tako_modules.protocol.setup import SetupData
+from tako_modules.ssh.login import Access, Login
+from tako_modules.workspace import inventory
+
+EXAMPLE = "tako servers add root@203.0.113.7 --name la"
+SCHEMA = "tako.servers.add/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What was typed of the new server."""
+
+    login: Login
+    name: str
+    description: str
+    keys: tuple[str, ...]
+    is_tested: bool
+    is_dry: bool
+
+
+@click.command("add", epilog=f"Example: {EXAMPLE}")
+@click.argument("address", metavar="[USER@]HOST")
+@click.option("--name", default="", help="How you call the server; else the first part of its name.")
+@click.option("--port", type=click.IntRange(1, 65535), default=22, help="The port of its sshd.")
+@click.option("--description", default="", help="A note for people.")
+@click.option("--host-key", default="", metavar="SHA256:…", help="The one host key to accept.")
+@click.option("--accept-new-host-key", is_flag=True, help="Accept its host key unseen if it is not known yet.")
+@click.option(
+    "--public-key", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Let this key deploy there."
+)
+@click.option("--no-test", is_flag=True, help="Do not log in as `tako` at the end.")
+@click.option("--dry-run", is_flag=True, help="List what would be done, and change nothing.")
+@common
+def command(
+    address: str,
+    *,
+    name: str,
+    port: int,
+    description: str,
+    host_key: str,
+    accept_new_host_key: bool,
+    public_key: Path | None,
+    no_test: bool,
+    dry_run: bool,
+) -> None:
+    """Make a machine a server: log in as root or with sudo, install this very tako, start it."""
+    user, _, host = address.rpartition("@")
+    login = Login(host=host.strip("[]"), port=port, user=user, name=name)
+    keys = _read_keys(public_key) if public_key is not None else ()
+    wish = Wish(login, _checked_name(name), description, keys, not no_test, dry_run)
+    how = access.person_access(host_key=host_key, accept_new=accept_new_host_key)
+    options = chosen()
+    session.run(lambda: _add(wish, how, options, console(options)))
+
+
+async def _add(wish: Wish, how: Access, options: Options, screen: Console) -> None:
+    async with bootstrap.enter(wish.login, how) as site:
+        screen.say(f"{wish.login.host}: {site.seen.words}")
+        site.seen.check()
+        server = _server(wish, site)
+        await _ensure_python(site, wish, options)
+        keys = wish.keys or _login_key(site)
+        done = await setup.plan_and_apply(
+            lambda apply: site.install(keys, apply=apply, tell=screen.say, progress=screen.say),
+            question=f"Make {server.host} a server by these steps?",
+            dry=wish.is_dry,
+            options=options,
+            screen=screen,
+        )
+        if not wish.is_dry:
+            await _finish(server, how, done, screen, test=wish.is_tested)
+        _tell(screen, server, done, dry=wish.is_dry)
+
+
+async def _ensure_python(site: Site, wish: Wish, options: Options) -> None:
+    if site.seen.python is not None or not site.seen.manager:
+        return
+    if wish.is_dry:
+        raise TakoError(
+            f"{site.root.name} has no Python 3.11 or newer: `servers add` would install it by {site.seen.manager}, "
+            "and the steps after that can only be listed by tako itself",
+            hint="run it without --dry-run, or install python3 there first",
+        )
+    session.confirm(options, f"There is no Python 3.11 or newer. Install it by {site.seen.manager}?")
+    await site.install_python()
+
+
+def _login_key(site: Site) -> tuple[str, ...]:
+    if not site.login_key:
+        raise UsageError(
+            "it cannot be told which key logged in (a certificate of the agent has none of its own)",
+            hint="name the key that shall deploy: --public-key ~/.ssh/id_ed25519.pub",
+        )
+    return (site.login_key,)
+
+
+async def _finish(server: Server, how: Access, done: SetupData, screen: Console, *, test: bool) -> None:
+    """Log in as `tako`, then write the server down."""
+    if test:
+        async with remote.reach_remote(server, how) as connection:
+            greeted = connection.client.server
+            screen.say(f"logged in as {server.user}: it runs tako {greeted.server_version if greeted else ''}")
+    known = {one.name: one for one in inventory.read_servers(paths.home())}
+    if server.name in known:
+        inventory.update_server(paths.home(), server)
+    else:
+        inventory.add_server(paths.home(), server)
+
+
+def _server(wish: Wish, site: Site) -> Server:
+    """Make the inventory's entry; raises UsageError when the name is another machine's."""
+    known = inventory.read_servers(paths.home())
+    login = wish.login
+    here = next((one for one in known if (one.host, one.port) == (login.host, login.port)), None)
+    name = wish.name or (here.name if here else _default_name(login.host, site.seen.host))
+    taken = next((one for one in known if one.name == name and one != here), None)
+    if taken is not None:
+        raise UsageError(f"the name {name} is taken by {taken.address}", hint="choose another one with --name")
+    if here is not None and here.name != name:
+        raise UsageError(f"{login.host} is already called {here.name}", hint=f"run `tako servers rm {here.name}` first")
+    return Server(
+        name=name,
+        host=login.host,
+        port=login.port,
+        admin=site.admin,
+        description=wish.description or (here.description if here else ""),
+        arch=site.seen.arch,
+        libc=site.seen.libc,
+        python=site.seen.python.version if site.seen.python else "",
+    )
+
+
+def _default_name(host: str, told: str) -> str:
+    """Take the first part of the name that was typed; for an address what the machine calls itself."""
+    for text in (host if not host.replace(".", "").isdigit() and ":" not in host else "", told):
+        name = sanitise_name(text.split(".")[0])
+        if name and name != LOCAL and name != "localhost":
+            return name
+    raise UsageError("this machine has no name that could be used", hint="choose one with --name")
+
+
+def _checked_name(name: str) -> str:
+    if name and (not NAME.fullmatch(name) or name == LOCAL):
+        raise UsageError(
+            f"{name!r} cannot be the name of a server", hint="use lower-case letters, digits and -, e.g. --name la"
+        )
+    return name
+
+
+def _read_keys(path: Path) -> tuple[str, ...]:
+    """Read the lines of a public key file; raises UsageError when it is none."""
+    lines = [line.strip() for line in path.read_text(errors="replace").splitlines()]
+    keys = tuple(line for line in lines if line and not line.startswith("#"))
+    if not keys or any(not key.startswith(("ssh-", "ecdsa-", "sk-")) for key in keys):
+        raise UsageError(f"{path} is no public key file", hint="name the file that ends in .pub")
+    return keys
+
+
+def _tell(screen: Console, server: Server, done: SetupData, *, dry: bool) -> None:
+    setup.tell(screen, done, dry=dry)
+    if not dry:
+        screen.line(f"{server.name} is a server: {server.address}")
+    entry = {"server": msgspec.to_builtins(server), "changes": len(done.steps), "applied": not dry}
+    screen.emit({"schema": SCHEMA, **entry, "steps": done.steps, "notes": done.notes, "build": done.build})

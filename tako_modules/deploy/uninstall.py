@@ -1,0 +1,71 @@
+"""Taking the built-in server away: its folders of this user, and nothing else."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tako_modules.base import files, paths
+from tako_modules.base.clock import Clock, utc_text
+from tako_modules.base.paths import ServerPaths
+from tako_modules.base.text import size_text
+from tako_modules.protocol.setup import RemoveRequest, SetupData
+
+from . import local
+
+__all__ = ["remove_local"]
+
+
+async def remove_local(request: RemoveRequest, clock: Clock, tell: Callable[[str], None]) -> SetupData:
+    """Plan, or carry out, the removal of the built-in server; raises TakoError."""
+    data = ServerPaths(paths.local_data_dir())
+    apps = dict(_apps(data))
+    if apps and not request.delete_apps:
+        problem = f"apps are deployed there: {', '.join(apps)}"
+        hint = "add --delete-apps to delete them too, and --purge to keep no data"
+        return SetupData(problems=((problem, hint),), apps=tuple(apps))
+    steps = tuple(_steps(data, apps, request))
+    if request.apply:
+        for step in steps:
+            tell(step)
+        await local.stop(clock)
+        with files.disk_errors("remove the built-in server"):
+            _remove(data, apps, request, utc_text(clock.now()).replace(":", ""))
+    return SetupData(steps=steps, apps=tuple(apps))
+
+
+def _steps(data: ServerPaths, apps: dict[str, int], request: RemoveRequest) -> Iterator[str]:
+    if paths.local_socket().exists():
+        yield "stop the built-in server and every app on it"
+    if not request.purge:
+        for app, size in apps.items():
+            if size:
+                yield f"move the data of {app} ({size_text(size)}) to {data.trash}/{app}-<time>"
+    for path in _folders(data, request):
+        yield f"remove the folder {path}"
+
+
+def _folders(data: ServerPaths, request: RemoveRequest) -> list[Path]:
+    wanted = [data.root, paths.home().local, *([data.trash] if request.purge else [])]
+    return [path for path in wanted if path.is_dir()]
+
+
+def _remove(data: ServerPaths, apps: dict[str, int], request: RemoveRequest, stamp: str) -> None:
+    for app, size in apps.items():
+        if size and not request.purge:
+            data.trash.mkdir(mode=0o700, exist_ok=True)
+            data.app(app).data.rename(data.trash / f"{app}-{stamp}")
+    for path in _folders(data, request):
+        shutil.rmtree(path)
+    paths.local_socket().unlink(missing_ok=True)
+
+
+def _apps(data: ServerPaths) -> Iterator[tuple[str, int]]:
+    """Give every deployment with the bytes of its data."""
+    folder = data.root / "apps"
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        yield path.name, _size(data.app(path.name).data)
+
+
+def _size(path: Path) -> int:
+    return sum((Path(folder) / name).lstat().st_size for folder, _, names in os.walk(path) for name in names)
