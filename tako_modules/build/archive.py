@@ -5,6 +5,7 @@ import os
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from tako_modules.base.errors import TakoError
 from tako_modules.base.files import disk_errors
@@ -28,21 +29,27 @@ def pack(folder: Path, entries: Sequence[Entry], target: Path) -> None:
         message = f"the app has {len(entries)} files, more than the {LIMITS.entries} that a server takes"
         raise TakoError(message, hint="leave files out with .takoignore")
     with disk_errors(f"write {target.name}"), open(target, "xb") as raw:
-        with (
-            gzip.GzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=raw, mtime=0) as packed,
-            tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
-        ):
-            for entry in entries:
-                _add(tar, folder, entry)
-                if tar.offset > LIMITS.total:
-                    message = f"the app is larger than the {size_text(LIMITS.total)} that a server takes"
-                    raise TakoError(message, hint="leave files out with .takoignore")
+        size = _write(folder, entries, raw)
         raw.flush()
         os.fsync(raw.fileno())
         compressed = raw.tell()
-    if tar.offset > LIMITS.bytes_of(compressed):
-        message = f"{size_text(tar.offset)} compress to {size_text(compressed)}: a server takes that for a bomb"
+    if size > LIMITS.bytes_of(compressed):
+        message = f"{size_text(size)} compress to {size_text(compressed)}: a server takes that for a bomb"
         raise TakoError(message, hint="leave large empty files out with .takoignore")
+
+
+def _write(folder: Path, entries: Sequence[Entry], raw: BinaryIO) -> int:
+    """Write all entries; gives the size of the tar before it was compressed."""
+    with (
+        gzip.GzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=raw, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        for entry in entries:
+            _add(tar, folder, entry)
+            if tar.offset > LIMITS.total:
+                message = f"the app is larger than the {size_text(LIMITS.total)} that a server takes"
+                raise TakoError(message, hint="leave files out with .takoignore")
+    return tar.offset
 
 
 def _add(tar: tarfile.TarFile, folder: Path, entry: Entry) -> None:

@@ -79,8 +79,8 @@ def _pack(shipment: Shipment, state: State, recipe: Recipe) -> Artifact:
     beside = state.build / f".{token()}.tar.gz"
     try:
         pack(shipment.folder, entries, beside)
-        sha256 = file_digest(beside)
-        version = _version(shipment, outputs, entries, state.build, sha256)
+        digest = file_digest(beside)
+        version = _version(shipment, outputs, entries, state.build, digest)
         path = state.build / f"{version}.tar.gz"
         with disk_errors(f"write {path.name}"):
             beside.replace(path)
@@ -89,17 +89,17 @@ def _pack(shipment: Shipment, state: State, recipe: Recipe) -> Artifact:
         beside.unlink(missing_ok=True)
     _collect(state.build)
     return Artifact(
-        version=version, path=path, size=path.stat().st_size, sha256=sha256, files=len(entries), recipe=recipe
+        version=version, path=path, size=path.stat().st_size, sha256=digest, files=len(entries), recipe=recipe
     )
 
 
-def _version(shipment: Shipment, outputs: dict[str, str], entries: Sequence[Entry], kept: Path, sha256: str) -> str:
+def _version(shipment: Shipment, outputs: dict[str, str], entries: Sequence[Entry], kept: Path, digest: str) -> str:
     """Name the build; a commit whose build gives other files than it did before gets their digest into its name."""
     commit = shipment.repository.commit if shipment.repository else ""
     clean = bool(commit) and shipment.is_clean(outputs, entries)
     if clean:
         earlier = kept / f"{commit}.tar.gz"
-        if not earlier.exists() or file_digest(earlier) == sha256:
+        if not earlier.exists() or file_digest(earlier) == digest:
             return commit
     return version_name(commit, content_digest(shipment.folder, entries))
 

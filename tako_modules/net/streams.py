@@ -70,8 +70,8 @@ _NOBODY = _Nobody()
 class Stream:
     """One TCP connection.
 
-    paused: no data is delivered; ended: the peer sends no more; queued: bytes waiting to be sent; flushed: bytes that
-    left the queue, ever; connecting: nothing has been sent yet, everything is queued.
+    paused: no data is delivered; bulky: reads may be large; ended: the peer sends no more; queued: bytes waiting to be
+    sent; flushed: bytes that left the queue, ever; connecting: nothing has been sent yet, everything is queued.
     """
 
     __slots__ = (
@@ -85,7 +85,9 @@ class Stream:
         "_recv_into",
         "_send",
         "_served",
+        "_unread",
         "_wish",
+        "bulky",
         "closed",
         "connecting",
         "ended",
@@ -106,6 +108,8 @@ class Stream:
         self._served = served
         self._out: deque[bytes] | None = None
         self._bulk = self._readable = False
+        self._unread = memoryview(b"")
+        self.bulky = not served
         self._wish = ""  # what happens once the queue is empty: "shut" or "close"
         self._reason = ""  # why this connection cannot live, found where nobody may be told yet
         self.closed = self.connecting = self.ended = self.gone = self.paused = False
@@ -131,7 +135,7 @@ class Stream:
                 self.lost("reset by peer")
                 return
         if mask & IN and not self.ended:
-            if self.paused:
+            if self.paused or self._unread:
                 self._readable = True
             else:
                 self._read()
@@ -157,19 +161,37 @@ class Stream:
         """Come back when there may be more than what a read of `size` bytes has brought."""
         if self._bulk:
             again = size == len(self.loop.buffer)
-            self._bulk = size >= SMALL
+            self._bulk = size >= SMALL and self.bulky
         else:
-            again = self._bulk = size == SMALL
+            again = size == SMALL
+            self._bulk = again and self.bulky
         if again or self.gone:
             self.loop.call_soon(self._again)
 
     def _again(self) -> None:
-        if self.closed or self.ended:
+        if self.closed:
             return
         if self.paused:
             self._readable = True
-        else:
+        elif self._unread:
+            self._reread()
+        elif not self.ended:
             self._read()
+
+    def want_bulk(self, on: bool) -> None:
+        """Say whether large reads are of use: inside a body they are, a head should not drag the next ones along."""
+        self.bulky = on
+        self._bulk = self._bulk and on
+
+    def unread(self, data: bytes) -> None:
+        """Take back the end of what was delivered, to deliver it again in small pieces; only while delivering."""
+        self._unread = memoryview(data)
+        self.loop.call_soon(self._again)
+
+    def _reread(self) -> None:
+        piece, self._unread = self._unread[:SMALL], self._unread[SMALL:]
+        self.loop.call_soon(self._again)
+        self._deliver(piece)
 
     def _end(self) -> None:
         self.ended = True

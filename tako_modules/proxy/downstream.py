@@ -117,6 +117,7 @@ class Client(Connection):
         self._state = State.FORWARDING
         if block.length or block.chunked:
             self._body = bodies.Chunked() if block.chunked else bodies.Length(block.length)
+            self.stream.want_bulk(True)
         if self._view is not self.router.view:
             self._look_up(self.router.view)
         if self._site is None or self.target.startswith(_OWN):
@@ -227,7 +228,7 @@ class Client(Connection):
             self._spoil(problem)
             return
         if taken < len(data):
-            self._buffer = bytes(data[taken:])
+            self._keep(bytes(data[taken:]))
             data = data[:taken]
         self.received += taken
         app, link = self.app, self.link
@@ -235,6 +236,7 @@ class Client(Connection):
             self._spoil(ProtocolError(413, "the request's body is larger than this app allows"))
             return
         if body.done:
+            self.stream.want_bulk(False)
             self._body = None
             self.deadline = FOREVER
         elif not self.stream.paused:
@@ -242,6 +244,13 @@ class Client(Connection):
         if link is not None and taken and link.push(data):
             self.deadline = FOREVER  # the instance is slow now, not the client
             self.stream.pause()
+
+    def _keep(self, data: bytes) -> None:
+        """Keep what belongs to the next requests: a lot of it in small pieces, since each request moves the rest."""
+        if len(data) > PIPELINE_BYTES:
+            self.stream.unread(data)
+        else:
+            self._buffer = data
 
     def on_room(self) -> None:
         """The instance takes more."""

@@ -84,6 +84,7 @@ class Tunnel:
         """Take over both streams, and pass on what each side has already said."""
         for end, early in ((self._client, from_client), (self._upstream, from_upstream)):
             end.stream.attach(end)
+            end.stream.want_bulk(True)
             if early:
                 end.on_data(early)
         for end in (self._client, self._upstream):

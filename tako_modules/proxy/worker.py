@@ -65,10 +65,14 @@ class Worker:
             lambda: self._shaker.pending > 0,
         )
 
+    def begin(self) -> None:
+        """Listen to control, and report once a second from now on."""
+        self.feed.begin()
+        self.loop.call_later(REPORT_SECONDS, self._tick)
+
     def run(self) -> None:
         """Work until there is an order to leave and everything is done."""
-        self.feed.begin()
-        self.loop.call_later(REPORT_SECONDS, self._report)
+        self.begin()
         self.loop.run()
         self._report()
         self.context.access.flush()
@@ -156,9 +160,11 @@ class Worker:
 
     # -- what control hears
 
+    def _tick(self) -> None:
+        self.loop.call_later(REPORT_SECONDS, self._tick)
+        self._report()
+
     def _report(self) -> None:
-        """Report the numbers, once a second and at the end."""
-        self.loop.call_later(REPORT_SECONDS, self._report)
         self.feed.in_flight(dict(self.roster.busy()))
         for app in self.roster.waiting():
             if not app.instances:

@@ -20,7 +20,7 @@ __all__ = ["connect", "login_key"]
 KEEPALIVE_SECONDS = 15
 KEEPALIVE_COUNT = 3  # unanswered: the host, or the way to it, is gone after 45 s
 HOPS = 5  # jump hosts of jump hosts: more is a loop in the configuration
-ATTEMPTS = 4  # one with an answer about the host key, one with a passphrase, and one to spare
+ATTEMPTS = 8  # one per kind of host key, one with an answer about it, one with a passphrase, and one to spare
 CLOSE_SECONDS = 2.0  # for a polite goodbye; then the connection is dropped
 
 
@@ -138,6 +138,8 @@ async def _log_in(
                 raise problems.explain(error, login, way.port, found.tried) from error
             found = opened
         except problems.CONNECTION_ERRORS as error:
+            if judge.mismatch is not None:  # the host has no key of another kind
+                raise judge.mismatch from error
             raise problems.explain(error, login, way.port, found.tried) from error
         else:
             judge.remember()

@@ -29,6 +29,8 @@ class Judge(asyncssh.SSHClient):
         self._offered: asyncssh.SSHKey | None = None
         self._offers: Iterator[keys.Offer] = iter(())
         self.last_offer: keys.Offer | None = None
+        self.mismatch: HostKeyProblem | None = None
+        self._passed_over: set[str] = set()
 
     def offer(self, found: Sequence[keys.Offer]) -> None:
         """Set the keys to log in with, for the next attempt."""
@@ -50,11 +52,13 @@ class Judge(asyncssh.SSHClient):
     def algorithms(self) -> tuple[str, ...]:
         """Order the kinds of keys: those that are known first, so that a host with several shows the known one.
 
-        Certificates are asked for only where an authority is known: no other could be believed.
+        Certificates are asked for only where an authority is known: no other could be believed. Kinds whose key was not
+        the one that `--host-key` names are left out: a host has a key of each kind, and any of them may be named.
         """
         certificates = CERTIFICATE_ALGORITHMS if self._keys().authorities else ()
         known = [each.decode() for key in self._trusted() for each in key.sig_algorithms]
-        return tuple(dict.fromkeys([*certificates, *known, *KEY_ALGORITHMS]))
+        ordered = dict.fromkeys([*certificates, *known, *KEY_ALGORITHMS])
+        return tuple(each for each in ordered if each not in self._passed_over)
 
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
         """Remember a key that is not trusted yet; it is accepted here only when it was named beforehand."""
@@ -82,12 +86,16 @@ class Judge(asyncssh.SSHClient):
             raise self._changed(key, reason)
         question = Question(self._host, self._port, key.get_algorithm(), key.get_fingerprint())
         if self._access.host_key:
-            raise HostKeyProblem(
+            self.mismatch = self.mismatch or HostKeyProblem(
                 f"{self._host} has another key than the one named: it shows {question.fingerprint} ({question.kind}), "
                 f"--host-key says {self._access.host_key}",
                 hint="compare with what the machine's console prints: "
                 "`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`; if they differ, somebody is in between",
             )
+            self._passed_over.update(each.decode() for each in key.sig_algorithms)
+            if self.algorithms():
+                return
+            raise self.mismatch
         if self._access.ask is None:
             raise HostKeyProblem(
                 f"the key of {self._host} is not known yet: {question.fingerprint} ({question.kind})",

@@ -12,6 +12,7 @@ from tako_modules.boot.start import interpreter_tag
 
 from .kit import Archive, Start
 
+pytestmark = pytest.mark.timeout(120)  # the first one may have to build the file
 BOOT = Path(start.__file__).parent
 ANCIENT = (3, 4)  # the oldest grammar that ast knows; 2.7 differs in what FORBIDDEN names
 FORBIDDEN = (ast.FunctionDef, ast.AsyncFunctionDef, ast.AnnAssign, ast.JoinedStr, ast.Starred, ast.NamedExpr)

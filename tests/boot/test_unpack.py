@@ -14,6 +14,7 @@ from tako_modules.boot.start import interpreter_tag
 
 from .kit import NOBODY, Archive, Start
 
+pytestmark = pytest.mark.timeout(120)  # the first one may have to build the file
 e2e = pytest.mark.e2e
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="gives directories to another user")
 DAYS = 86400.0

@@ -344,6 +344,12 @@ async def test_what_a_server_would_refuse_is_refused_here(bed: Bed, change: str,
     assert not list((bed.folder / ".tako/build").glob("*.tar.gz"))
 
 
+async def test_what_a_server_takes_for_a_bomb_is_refused_here(bed: Bed) -> None:
+    with pytest.raises(TakoError, match="a server takes that for a bomb"):
+        await bed.write({"zeros": bytes(2_000_000)}).make()
+    assert [path.name for path in (bed.folder / ".tako/build").iterdir()] == ["outputs.json"]
+
+
 async def test_links_inside_are_kept(bed: Bed) -> None:
     bed.write({"a/file": "1"})
     (bed.folder / "to-file").symlink_to("a/file")

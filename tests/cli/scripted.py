@@ -17,7 +17,7 @@ __all__ = ["ANSWERS", "Script", "scripted"]
 
 Script = dict[type[messages.Request], msgspec.Struct | TakoError]
 
-INSTANCE = replies.InstanceData(id="1", state="healthy", port=20000, pid=7, version="v1")
+INSTANCE = replies.InstanceData(id=1, state="healthy", port=20000, pid=7, version="v1")
 RAN = replies.DeploymentData(id="1", kind="deploy", version="v1", outcome="success", started_at="2026-01-01T00:00:00Z")
 DEPLOYED = replies.DeployedData(
     status="deployed",

@@ -20,28 +20,28 @@ FENCED = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 GAP = "…"  # where something is filled in
 STAND_IN = "0"  # for what is filled in: a name, a number or a file
 PLACEHOLDER = re.compile(r"<[^>]*>|…|\.\.\.")
-ALONE = re.compile(r"[A-Z][A-Z|]*|\[[^\]]*\]")  # NAME, VERB, [OPTIONS]
+OPTIONAL = re.compile(r" \[[^\]]*\](?= |$)")
+NOUN = re.compile(r"[A-Z][A-Z|]*")  # NAME, VERB
+PLANNED = {"tako dev"}  # tako.toml has words for it already
 
 
 def parse(line: str) -> None:
-    """Let click read a command line without running it; raises what it raises."""
-    words = shlex.split(PLACEHOLDER.sub(STAND_IN, line))[1:]
-    words = [STAND_IN if ALONE.fullmatch(word) and word.lower() not in table.top_level() else word for word in words]
+    """Let click read a command line without running it; raises what it raises.
+
+    A verb that stands alone is a mention of it, whatever it needs; `--help` may follow anything.
+    """
+    written = shlex.split(PLACEHOLDER.sub(STAND_IN, OPTIONAL.sub("", line)))[1:]
+    words = [STAND_IN if NOUN.fullmatch(word) else word for word in written]
+    if line in PLANNED or words == ["--help"] or words[0] == STAND_IN:
+        return
     command: click.Command = LazyGroup()
     context = click.Context(command, info_name="tako")
-    while isinstance(command, click.Group):
-        if words == ["--help"] or words == [STAND_IN, "--help"]:
-            return
+    while isinstance(command, click.Group) and words and words != ["--help"]:
         name, found, words = command.resolve_command(context, words)
         assert found is not None
-        command = found
-        context = click.Context(command, info_name=name, parent=context)
-        if not words and isinstance(command, click.Group):
-            return  # a text that names the group
-    if "--help" in words:
-        return
-    if words or " " in line.removeprefix("tako ").strip():
-        command.make_context(context.info_name, words, parent=context.parent, resilient_parsing=False)
+        command, context = found, click.Context(found, info_name=name, parent=context)
+    if words and "--help" not in words:
+        command.make_context(context.info_name, words, parent=context.parent)
 
 
 def hints() -> Iterator[tuple[str, str]]:
@@ -55,7 +55,7 @@ def hints() -> Iterator[tuple[str, str]]:
 def text_of(node: ast.AST) -> str:
     """Give the text of a literal; "" for anything else."""
     if isinstance(node, ast.JoinedStr):
-        return "".join(part.value if isinstance(part, ast.Constant) else GAP for part in node.values)
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else GAP for part in node.values)
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 

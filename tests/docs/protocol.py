@@ -15,7 +15,7 @@ HEAD = f"""# Protocol
 
 <!-- Written from tako_modules/protocol by `python3 -m tests fix`; change the docstrings there. -->
 
-A server listens on a Unix stream socket: `/var/run/tako/tako.sock`, or where `tako serve --socket` says.
+A server listens on a Unix stream socket: `/var/run/tako/tako.sock`, or where `--socket` of `tako serve` says.
 The command line speaks to it directly on the same machine, and through `tako __socket__` over SSH from another one.
 
 A request is one JSON object and a newline, at most {frames.LINE_LIMIT >> 20} MiB.

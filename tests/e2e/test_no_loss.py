@@ -20,6 +20,7 @@ pytestmark = pytest.mark.alone
 
 BEFORE = AFTER = 5.0  # seconds of load around what is tested
 RATE = 900.0  # requests a second: 20,000 in the time of a deploy, and two cores are left to answer them
+REPLACED = 1.0  # seconds within which a worker is back
 SERVICE_RESTART = "1012"
 
 
@@ -160,11 +161,13 @@ async def test_killing_a_worker_fails_only_what_it_held(local: Local, tmp_path: 
     await deploy(local, app)
     async with Load(options(local, "shop", rate=300.0)) as load:
         await anyio.sleep(2)
-        os.kill(pid_of(local, "worker-0"), signal.SIGKILL)
+        worker = await anyio.to_thread.run_sync(pid_of, local, "worker-0")
+        os.kill(worker, signal.SIGKILL)
+        killed = (await load.peek()).seconds
         await anyio.sleep(4)
         summary = await load.stop()
     assert summary.failed <= 48 + 16 + 4 + 2, summary.failed_by_kind
-    late = [one for one in summary.failures if one.at > 2 + 3]
+    late = [one for one in summary.failures if one.at > killed + REPLACED]
     assert not late, late
 
 
@@ -184,14 +187,14 @@ async def test_killing_init_brings_everything_back_by_itself(local: Local, tmp_p
 async def test_five_hundred_first_requests_wake_a_sleeping_app_once(local: Local, tmp_path: Path) -> None:
     app = write_app(tmp_path / "nap", "nap", servers="instances = 0\nidle_timeout = 1")
     await deploy(local, app)
-    with anyio.fail_after(30):
-        while status(local, app).state != "idle":
-            await anyio.sleep(0.2)
+    end = time.monotonic() + 30
+    while status(local, app).state != "idle":
+        assert time.monotonic() < end
     target = Options(
         port=local.https, host="nap.localhost", ca=str(local.ca), keep_alive=500, fresh=0, slow=0, websockets=0
     )
     async with Load(target) as load:
-        summary = await load.until(lambda seen: seen.finished >= 500)
+        await load.until(lambda seen: seen.finished >= 500)
         summary = await load.stop()
     assert_clean(summary)
-    assert len([one for one in status(local, app).instances]) == 1
+    assert len(status(local, app).instances) == 1

@@ -30,9 +30,6 @@ def run_ports(arguments: list[str]) -> int:
 
 def run_static(arguments: list[str]) -> int:
     """Serve a folder of files on $HOST:$PORT."""
-    import os
+    from tako_modules.runtimes import files_app
 
-    from tako_modules.runtimes.files_app import serve_directory
-
-    serve_directory(arguments[0], os.environ.get("HOST", "127.0.0.1"), int(os.environ["PORT"]))
-    return 0
+    return files_app.main(arguments[0])

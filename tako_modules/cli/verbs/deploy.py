@@ -15,12 +15,11 @@ from tako_modules.cli import receipt, session, steps
 from tako_modules.cli.console import Console, console
 from tako_modules.cli.options import chosen, common
 from tako_modules.cli.session import PRODUCTION, Session
-from tako_modules.config import edit
 from tako_modules.deploy.main import Deploy, verdict
 from tako_modules.deploy.story import Job
 from tako_modules.deploy.target import Target
 from tako_modules.model.server import LOCAL
-from tako_modules.workspace.project import Workspace
+from tako_modules.workspace.project import Workspace, map_server
 
 EXAMPLE = "tako deploy --env production --yes"
 
@@ -60,8 +59,7 @@ def _offer(opened: Session, workspace: Workspace) -> Target:
             hint=f"add to {workspace.file.name}:\n{table}\nor add a server with `tako servers add root@<host>`",
         )
     session.confirm(opened.options, f"Deploy to {names[0]}, and write that into {workspace.file.name}?")
-    text = edit.add_server_mapping(workspace.file.read_text(), names[0], opened.env)
-    workspace.file.write_text(text)
+    map_server(workspace, names[0], opened.env)
     return opened.targets(opened.workspace())[0]
 
 

@@ -63,7 +63,9 @@ def command(name: str | None, route: str | None, server: str | None, runtime: st
 
 
 def _detect(folder: Path) -> str:
-    """Find the runtime; "" when the files do not tell."""
+    """Find the runtime; "" when the files do not tell, or tell one of a later version."""
+    if any((folder / mark).is_file() for marks in catalog.LATER_MARKS.values() for mark in marks):
+        return ""
     for name, runtime in catalog.RUNTIMES.items():
         if runtime.detect(folder):
             return name

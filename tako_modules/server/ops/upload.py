@@ -18,6 +18,7 @@ from tako_modules.protocol.messages import Upload
 from tako_modules.protocol.replies import SendEvent, UploadData
 
 from ..control import Control, check_id
+from ..registry import Entry
 
 __all__ = ["DISK_FACTOR", "DISK_MARGIN", "answer"]
 
@@ -33,7 +34,7 @@ async def answer(request: Upload, call: Call, control: Control) -> UploadData:
     control.leases.check(request.app, request.fence)
     release = control.host.paths.app(request.app).release(request.version)
     entry = control.adopt(request.app)
-    if request.version in entry.releases and release.is_dir():
+    if _is_known(request, entry, release):
         return UploadData(path=str(release), known=True)
     _check_disk(request, control)
     folder = control.host.paths.uploads / request.app
@@ -55,6 +56,22 @@ async def answer(request: Upload, call: Call, control: Control) -> UploadData:
     control.ledger.save_release(entry, made)
     partial.unlink(missing_ok=True)
     return UploadData(path=str(release), received=received)
+
+
+def _is_known(request: Upload, entry: Entry, release: Path) -> bool:
+    """Tell whether the very artifact is here; another one under its name is replaced only if it never served."""
+    found = entry.releases.get(request.version)
+    if found is None or not release.is_dir():
+        return False
+    if found.sha256 == request.sha256:
+        return True
+    if found.served or any(one.version == request.version for one in entry.instances.values()):
+        raise Refused(
+            f"{request.version} is on this server already, with other files",
+            code="conflict",
+            hint="commit or change something, so that the build gets another name, and run `tako deploy` again",
+        )
+    return False
 
 
 def _check(request: Upload) -> None:

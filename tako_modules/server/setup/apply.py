@@ -150,10 +150,10 @@ async def _account(
         case steps.DropUser():
             argv = ("userdel", step.name)
         case steps.DropGroup():
+            if not _has_group(step.name):
+                return  # userdel takes a user's own group with it, where /etc/login.defs says so
             argv = ("groupdel", step.name)
     await _command(argv, seconds=USER_SECONDS)
-    if isinstance(step, steps.DropUser) and _has_group(step.name) and step.name != layout.GROUP:
-        await _command(("groupdel", step.name), seconds=USER_SECONDS)
 
 
 def _has_group(name: str) -> bool:

@@ -24,7 +24,8 @@ def remove(machine: Machine, request: RemoveRequest) -> Plan:
             f"apps are deployed there: {names}", "add --delete-apps to delete them too, and --purge to keep no data"
         )
         return Plan(problems=(problem,))
-    wanted = [*_service(machine), *_data(machine, request), *_accounts(machine), *_paths(machine)]
+    wanted = [*_service(machine), *_kept(machine, request), *_accounts(machine), *_home(machine)]
+    wanted += _data(machine, request)  # with it goes the receipt: after all that is asked of it
     kept = machine.trash is not None and not request.purge
     notes = (f"{layout.TRASH} is kept; remove it with --purge",) if kept else ()
     return Plan(tuple(wanted), notes)
@@ -46,13 +47,21 @@ def _service(machine: Machine) -> Iterator[Step]:
         yield steps.DropTree(layout.SOCKET.parent)
 
 
-def _data(machine: Machine, request: RemoveRequest) -> Iterator[Step]:
+def _kept(machine: Machine, request: RemoveRequest) -> Iterator[Step]:
     if not request.purge:
         yield from (steps.KeepData(app, size) for app, size in machine.apps.items() if size)
     elif machine.trash is not None:
         yield steps.DropTree(layout.TRASH, machine.trash)
+
+
+def _data(machine: Machine, request: RemoveRequest) -> Iterator[Step]:
     if str(layout.DATA) in machine.entries:
         yield steps.DropTree(layout.DATA, sum(machine.apps.values()) if request.purge else 0)
+    if machine.is_made(str(PASSWORD_LOCK)):
+        yield steps.DropFile(PASSWORD_LOCK)
+    for path in _SHARED:
+        if machine.is_made(str(path)):
+            yield steps.DropEmptyFolder(PurePosixPath(path))
 
 
 def _accounts(machine: Machine) -> Iterator[Step]:
@@ -61,23 +70,20 @@ def _accounts(machine: Machine) -> Iterator[Step]:
         is_app = name not in ours and account.home.startswith(f"{layout.DATA}/")
         if is_app or (name in ours and account.comment == COMMENT):
             yield steps.DropUser(name)
+            if name in machine.groups and name != layout.GROUP:
+                yield steps.DropGroup(name)
     made = machine.receipt is None or layout.GROUP in machine.receipt.groups
     if layout.GROUP in machine.groups and made:
         yield steps.DropGroup(layout.GROUP)
 
 
-def _paths(machine: Machine) -> Iterator[Step]:
-    """Remove what is not below the data folder; without a receipt shared folders stay."""
+def _home(machine: Machine) -> Iterator[Step]:
+    """Remove the login user's home; of one that was there before only our keys go."""
     if str(layout.HOME) in machine.entries and (machine.receipt is None or machine.is_made(str(layout.HOME))):
         yield steps.DropTree(layout.HOME)
     elif _has_our_key(machine):
         kept = [line for line in machine.keys if str(layout.LAUNCHER) not in line]
         yield steps.WriteFile(layout.KEYS, "".join(f"{line}\n" for line in kept), steps.Access(mode=0o600))
-    if machine.is_made(str(PASSWORD_LOCK)):
-        yield steps.DropFile(PASSWORD_LOCK)
-    for path in _SHARED:
-        if machine.is_made(str(path)):
-            yield steps.DropEmptyFolder(PurePosixPath(path))
 
 
 def _has_our_key(machine: Machine) -> bool:
