@@ -36,7 +36,7 @@ def _answer(arguments: list[str]) -> int:
         module, _, name = table.HIDDEN[first].partition(":")
         run: Hidden = getattr(import_module(module), name)
         return run(arguments[1:])
-    if arguments in (["--help"], ["-h"]):
+    if arguments in ([], ["--help"], ["-h"]):
         print(words.help_text(table.top_level()))
         return 0
     if arguments in (["--version"], ["-V"]):

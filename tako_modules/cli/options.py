@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 
 import click
 
-__all__ = ["Options", "chosen", "common"]
+__all__ = ["Options", "chosen", "shared"]
 
 _KEY = "tako.options"
 F = TypeVar("F", bound=Callable[..., object])
@@ -44,7 +44,7 @@ _EVERYWHERE = (
 )
 
 
-def common(function: F) -> F:
+def shared(function: F) -> F:
     """Give a verb the common options; inside it `chosen()` has what was typed."""
     for one in reversed(_EVERYWHERE):
         function = click.option(

@@ -85,7 +85,7 @@ class Site:
 
     async def install_python(self) -> None:
         """Install a Python that fits; raises TakoError."""
-        await machine.install_python(self.root, self.seen.manager)
+        await machine.install_python(self.root, self.seen.installer)
         self.seen = await machine.look(self.root)
 
     async def install(self, keys: Sequence[str], *, apply: bool, tell: Tell, progress: Tell | None = None) -> SetupData:

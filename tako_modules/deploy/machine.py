@@ -11,12 +11,12 @@ __all__ = ["LEAST_FREE", "LEAST_PYTHON", "Machine", "Python", "install_python", 
 
 LEAST_PYTHON = (3, 11)
 LEAST_FREE = 512 << 20  # bytes on the disk of /opt: the program twice, and a first release beside it
-INSTALL_SECONDS = 900.0  # for a package manager on a slow mirror
+INSTALL_SECONDS = 900.0  # for a package installer on a slow mirror
 PYTHONS = ("python3", "python3.14", "python3.13", "python3.12", "python3.11")  # the system's own first
 _FOLDERS = ("/usr/bin", "/usr/local/bin")
 _PROBE = "import ctypes,sqlite3,ssl,sys,zlib;print('%d.%d.%d'%sys.version_info[:3])"  # a cut-down Python lacks some
 _ARCHITECTURES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
-_MANAGERS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
+_INSTALLERS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     # program → what comes first, how a package is installed, names to try in this order
     "/usr/bin/apt-get": (
         ("apt-get", "update"),
@@ -38,7 +38,7 @@ class Python:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """What was seen; python: None when there is none that fits; manager: the package manager's path, "" for none."""
+    """What was seen; python: None when none fits; installer: of packages, "" for none."""
 
     system: str
     name: str
@@ -48,7 +48,7 @@ class Machine:
     free: int
     is_systemd: bool
     python: Python | None
-    manager: str
+    installer: str
 
     @property
     def words(self) -> str:
@@ -88,7 +88,7 @@ async def look(shell: Shell) -> Machine:
         free=_free(disk.out.decode(errors="replace")),
         is_systemd=(await shell.run("test", "-d", "/run/systemd/system")).code == 0,
         python=await find_python(shell),
-        manager=await _manager(shell),
+        installer=await _installer(shell),
     )
 
 
@@ -108,9 +108,9 @@ async def find_python(shell: Shell) -> Python | None:
     return None
 
 
-async def install_python(shell: Shell, manager: str) -> Python:
-    """Install a Python that fits by the machine's package manager; raises TakoError when it has none."""
-    first, install, names = _MANAGERS[manager]
+async def install_python(shell: Shell, installer: str) -> Python:
+    """Install a Python that fits by the machine's package installer; raises TakoError when it has none."""
+    first, install, names = _INSTALLERS[installer]
     await shell.run(*first, timeout=INSTALL_SECONDS)  # a mirror that fails here fails again below, with its words
     done = Result()
     for name in names:
@@ -120,7 +120,7 @@ async def install_python(shell: Shell, manager: str) -> Python:
             return found
     words = done.err.decode(errors="replace").strip().splitlines()[-3:]
     raise TakoError(
-        f"{shell.name} has no Python 3.11 or newer, and {manager} has none to install: {' / '.join(words)}",
+        f"{shell.name} has no Python 3.11 or newer, and {installer} has none to install: {' / '.join(words)}",
         hint="install one as /usr/bin/python3 or /usr/local/bin/python3.11, then run the same command again",
     )
 
@@ -143,8 +143,8 @@ async def _libc(shell: Shell) -> str:
     return "musl" if b"musl" in told.out + told.err else ""
 
 
-async def _manager(shell: Shell) -> str:
-    for path in _MANAGERS:
+async def _installer(shell: Shell) -> str:
+    for path in _INSTALLERS:
         if (await shell.run("test", "-x", path)).code == 0:
             return path
     return ""

@@ -17,6 +17,8 @@ __all__ = [
     "InFlight",
     "InstanceAddress",
     "Limits",
+    "Report",
+    "Reported",
     "Served",
     "ServedCount",
     "Snapshot",
@@ -106,6 +108,12 @@ class Drain(msgspec.Struct, frozen=True, kw_only=True, tag="drain"):
     seconds: float = 30.0
 
 
+class Report(msgspec.Struct, frozen=True, kw_only=True, tag="report"):
+    """Send all counters that changed now, then Reported with the same serial: somebody asks for exact numbers."""
+
+    serial: int
+
+
 class NewSnapshot(msgspec.Struct, frozen=True, kw_only=True, tag="snapshot"):
     """The packet that carries a Snapshot's memfd beside it."""
 
@@ -152,6 +160,12 @@ class Served(msgspec.Struct, frozen=True, kw_only=True, tag="served"):
     connections: int = 0
 
 
+class Reported(msgspec.Struct, frozen=True, kw_only=True, tag="reported"):
+    """All that was counted before the Report of this serial came is on its way, before this packet."""
+
+    serial: int
+
+
 class WakeRequested(msgspec.Struct, frozen=True, kw_only=True, tag="wake"):
     """A request waits for a sleeping app."""
 
@@ -165,8 +179,8 @@ class UpstreamFailed(msgspec.Struct, frozen=True, kw_only=True, tag="upstream_fa
     reason: str
 
 
-Down = NewSnapshot | Drain
-Fact = Applied | InFlight | Served | WakeRequested | UpstreamFailed
+Down = NewSnapshot | Drain | Report
+Fact = Applied | InFlight | Served | Reported | WakeRequested | UpstreamFailed
 
 _down: msgspec.msgpack.Decoder[Down] = msgspec.msgpack.Decoder(Down)
 _fact: msgspec.msgpack.Decoder[Fact] = msgspec.msgpack.Decoder(Fact)

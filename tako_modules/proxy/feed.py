@@ -38,6 +38,9 @@ class Orders(Protocol):
     def on_drain(self, seconds: float) -> None:
         """Finish within this time and exit."""
 
+    def on_report(self, serial: int) -> None:
+        """Send what was counted until now, then `reported(serial)`."""
+
     def on_orphaned(self) -> None:
         """Nobody holds the other end any more."""
 
@@ -54,6 +57,7 @@ class Feed:
         "_in_flight",
         "_loop",
         "_orders",
+        "_reported",
         "_scheduled",
         "_wakes",
     )
@@ -68,6 +72,7 @@ class Feed:
         self._in_flight: dict[str, int] = {}
         self._wakes: dict[str, None] = {}
         self._scheduled = False
+        self._reported = 0
 
     def begin(self) -> None:
         """Listen to control from now on."""
@@ -109,6 +114,8 @@ class Feed:
         else:
             if isinstance(order, model.Drain):
                 self._orders.on_drain(order.seconds)
+            elif isinstance(order, model.Report):
+                self._orders.on_report(order.serial)
             elif files:
                 files[0], newest = newest, files[0]
         for file in files:
@@ -154,6 +161,11 @@ class Feed:
             self._counts[count.app, count.version] = count
         self._connections = connections
         self._schedule()
+
+    def reported(self, serial: int) -> None:
+        """Say that all which was counted so far has been sent; the newest serial answers for those before it."""
+        self._reported = serial
+        self._flush_now()
 
     def wake(self, app: str) -> None:
         """Ask for an instance of an app."""
@@ -208,6 +220,9 @@ class Feed:
                 del self._counts[key]
             if not self._counts:
                 self._connections = None
+        if self._reported:
+            yield model.Reported(serial=self._reported)
+            self._reported = 0
 
     def finish(self) -> None:
         """Send the last facts, waiting a moment for room."""

@@ -15,6 +15,7 @@ __all__ = [
     "RESPONSE_SECONDS",
     "TRIES",
     "TUNNEL_CLOSE_SECONDS",
+    "TUNNEL_HALF_SECONDS",
     "TUNNEL_IDLE_SECONDS",
     "TUNNEL_WITHDRAWN_SECONDS",
     "UPSTREAM_FRESH_SECONDS",
@@ -47,6 +48,7 @@ TRIES = 3  # of one request: a stale connection, then an instance that is gone, 
 # Tunnels.
 TUNNEL_IDLE_SECONDS = 3600.0  # without a byte in either direction; dead peers are found by TCP keep-alive long before
 TUNNEL_WITHDRAWN_SECONDS = 20.0  # after its instance was withdrawn: the close frame must come before control's 30 s
+TUNNEL_HALF_SECONDS = 60.0  # without a byte when one side has said everything
 TUNNEL_CLOSE_SECONDS = 5.0  # for the client to answer a close frame
 
 # Leaving.

@@ -12,7 +12,7 @@ from tako_modules.net.loop import Loop
 from tako_modules.net.streams import Data, Stream
 from tako_modules.net.wheel import FOREVER, NEVER
 
-from .limits import TUNNEL_CLOSE_SECONDS, TUNNEL_IDLE_SECONDS, WRITE_SECONDS
+from .limits import TUNNEL_CLOSE_SECONDS, TUNNEL_HALF_SECONDS, TUNNEL_IDLE_SECONDS, WRITE_SECONDS
 
 __all__ = ["Tunnel"]
 
@@ -92,7 +92,11 @@ class Tunnel:
                 end.on_eof()
             if not end.other.stream.queued:
                 end.stream.resume()
-        self.due(TUNNEL_IDLE_SECONDS)
+        self._flushed = self._flushed_by_both()
+        self.due(self.patience)
+
+    def _flushed_by_both(self) -> int:
+        return self._client.stream.flushed + self._upstream.stream.flushed
 
     def due(self, seconds: float) -> None:
         """Set the deadline of what is waited for now."""
@@ -152,8 +156,9 @@ class Tunnel:
 
     def end_of(self, end: _End) -> None:
         """One side has said everything: tell the other one, and end when both have."""
+        self.patience = min(self.patience, TUNNEL_HALF_SECONDS)
         self.due(WRITE_SECONDS if end.other.stream.queued else self.patience)
-        if end.other.stream.ended:
+        if end.other.stream.ended or self._leaving:
             end.stream.finish()
             end.other.stream.finish()
         else:
@@ -169,7 +174,7 @@ class Tunnel:
 
     def expired(self) -> None:
         """End, unless something is still being taken."""
-        flushed = self._client.stream.flushed + self._upstream.stream.flushed
+        flushed = self._flushed_by_both()
         if flushed != self._flushed and not self._leaving:
             self._flushed = flushed
             self.due(WRITE_SECONDS)

@@ -62,8 +62,13 @@ class Worker:
             self.loop,
             sock,
             lambda client, peer: self._open(client, peer, port=port, secure=secure),
-            lambda: self._shaker.pending > 0,
+            lambda: self.shaking > 0,
         )
+
+    @property
+    def shaking(self) -> int:
+        """How many TLS handshakes are under way."""
+        return self._shaker.pending
 
     def begin(self) -> None:
         """Listen to control, and report once a second from now on."""
@@ -144,6 +149,11 @@ class Worker:
         self.loop.call_later(seconds, self._cut)
         if not context.guests:
             self.loop.stop()
+
+    def on_report(self, serial: int) -> None:
+        """Tell control the numbers of this moment."""
+        self._report()
+        self.feed.reported(serial)
 
     def on_orphaned(self) -> None:
         """Nobody holds the other end any more: there will be no snapshot and no order, so this is one."""

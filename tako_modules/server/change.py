@@ -30,6 +30,7 @@ async def change(entry: Entry, wish: Wish, fence: int, call: Call, control: Cont
     before = entry.deployment.shape
     others = [route for other in control.registry for route in other.all_routes]
     await control.certificates.want([*others, *wish.after.routes])
+    await control.feeds.refresh()
     watch = control.rollouts.begin(entry, wish, control.counters(entry.app))
     control.leases.pin(entry.app, fence)
     try:
@@ -38,6 +39,7 @@ async def change(entry: Entry, wish: Wish, fence: int, call: Call, control: Cont
         control.leases.unpin(entry.app)
     if ended.outcome is not Outcome.SUCCESS:
         raise await control.rollouts.failure(entry.app, watch)
+    await control.feeds.refresh()
     await control.tidy(entry.app)
     control.feeds.tally.fold(entry.app, set(entry.releases))
     taken = {other.app: other.all_routes for other in control.registry if other.app != entry.app}

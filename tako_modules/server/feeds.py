@@ -16,6 +16,7 @@ from .link import Child
 __all__ = ["Feed", "Feeds"]
 
 PACKET = 256 << 10  # bytes of one packet of a worker
+REFRESH_SECONDS = 0.3  # a worker answers within a turn of its loop; a busy one within some
 SEND_BUFFER = 1 << 20  # bytes: snapshots travel as memfds, so this holds thousands of packets
 
 
@@ -28,6 +29,7 @@ class Feed:
         self.applied = (0, 0)
         self.in_flight: dict[str, int] = {}
         self.gone = False
+        self.reported = 0
         channel.setblocking(False)
         channel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 
@@ -70,6 +72,8 @@ class Feeds:
         self._on_change = on_change
         self._feeds: dict[str, Feed] = {}
         self._last: tuple[bytes, int] | None = None
+        self._serial = 0
+        self._reported = anyio.Event()
         self.tally = Tally()
 
     def __iter__(self) -> Iterator[Feed]:
@@ -118,6 +122,10 @@ class Feeds:
             self._count(one, fact)
         elif isinstance(fact, feed.Served):
             self.tally.update(one.key, fact)
+        elif isinstance(fact, feed.Reported):
+            one.reported = fact.serial
+            changed, self._reported = self._reported, anyio.Event()
+            changed.set()
         self._on_fact(fact)
 
     def _count(self, one: Feed, fact: feed.InFlight) -> None:
@@ -127,6 +135,16 @@ class Feeds:
             del one.in_flight[ident]
         if fallen:
             self._on_change()
+
+    async def refresh(self) -> None:
+        """Bring the tally up to this moment; a worker that does not answer soon is not waited for."""
+        self._serial += 1
+        serial = self._serial
+        packet = feed.encode(feed.Report(serial=serial))
+        asked = [one for one in self._feeds.values() if one.send(packet)]
+        with anyio.move_on_after(REFRESH_SECONDS):
+            while any(one.reported < serial and not one.gone for one in asked):
+                await self._reported.wait()
 
     def in_flight(self, instance: str) -> int:
         """Tell how many requests all workers have open at an instance."""

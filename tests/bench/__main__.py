@@ -78,7 +78,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _measure(run: Run, parts: Sequence[str]) -> report.Measures:
     measures = report.Measures(machine=report.machine(run.plan.proxies))
-    _say([str(measures.machine)])
+    _say(report.machine_lines(measures.machine))
     for part in parts:
         measures = PARTS[part](run, measures)
     return measures

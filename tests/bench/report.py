@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,7 +15,17 @@ from .rounds import Table
 from .scenarios import SCENARIOS, Unit
 from .startup import Start
 
-__all__ = ["Machine", "Measures", "deploy_lines", "idle_lines", "machine", "over", "start_lines", "table_lines"]
+__all__ = [
+    "Machine",
+    "Measures",
+    "deploy_lines",
+    "idle_lines",
+    "machine",
+    "machine_lines",
+    "over",
+    "start_lines",
+    "table_lines",
+]
 
 SUBJECT = "tako"  # whose bars there are
 SLACK = 1.1  # one run differs from the next by that much: a bar counts as missed above it
@@ -25,6 +36,7 @@ VERSIONS = {
     "wrk": ("wrk", "-v"),
     "openssl": ("openssl", "version"),
 }
+NUMBER = re.compile(r"\d+(?:\.\d+)+")
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,14 +74,14 @@ def machine(proxies: Iterable[str]) -> Machine:
         kernel=platform.release(),
         python=platform.python_version(),
         load=os.getloadavg()[0],
-        versions={name: _version(argv) for name, argv in asked.items()},
+        versions={name: f"{name} {_version(argv)}" for name, argv in asked.items()},
     )
 
 
 def _version(argv: Sequence[str]) -> str:
     done = subprocess.run(argv, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    lines = (done.stdout + done.stderr).strip().splitlines()
-    return lines[0].partition("https:")[0].strip() if lines else "unknown"
+    found = NUMBER.search(done.stdout + done.stderr)
+    return found[0] if found else "of unknown version"
 
 
 def over(measures: Measures) -> list[str]:
@@ -82,6 +94,14 @@ def over(measures: Measures) -> list[str]:
     ]
     rows += [(start.command, start.wall_ratio, start.bar) for start in measures.start]
     return [f"{name}: {ratio:.2f}, bar {bar:g}" for name, ratio, bar in rows if bar and ratio > bar * SLACK]
+
+
+def machine_lines(about: Machine) -> list[str]:
+    """Say where the figures come from."""
+    return [
+        f"{about.processor}, {about.cores} cores, {about.memory_gb:g} GB, Linux {about.kernel}, load {about.load:.1f}",
+        ", ".join((f"Python {about.python}", *about.versions.values())),
+    ]
 
 
 def table_lines(table: Table) -> list[str]:

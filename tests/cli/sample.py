@@ -8,7 +8,7 @@ from tako_modules.cli import console, options
 
 @click.command()
 @click.option("--how", default="well")
-@options.common
+@options.shared
 def command(how: str) -> int:
     """End in the way that was asked for."""
     out = console.console(options.chosen())
@@ -17,7 +17,7 @@ def command(how: str) -> int:
 
 
 @click.command()
-@options.common
+@options.shared
 def show() -> None:
     """Print the common options."""
     print(options.chosen())
@@ -25,7 +25,7 @@ def show() -> None:
 
 @click.command()
 @click.option("--how", default="well")
-@options.common
+@options.shared
 def fail(how: str) -> int:
     """End in the way that was asked for, and print nothing before."""
     return end(how)

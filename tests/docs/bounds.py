@@ -13,7 +13,7 @@ from tako_modules.base.text import size_text
 
 from . import words
 
-__all__ = ["Bound", "found", "render"]
+__all__ = ["Bound", "found", "numbers", "render"]
 
 PACKAGE = Path(__file__).resolve().parents[2] / "tako_modules"
 HEAD = """# Bounds
@@ -93,7 +93,7 @@ def found() -> Iterator[Bound]:
     for path in sorted(PACKAGE.rglob("*.py")):
         *folders, module = path.relative_to(PACKAGE).with_suffix("").parts
         text = path.read_text(encoding="utf-8")
-        for name, value, line in _numbers(ast.parse(text)):
+        for name, value, line in numbers(ast.parse(text)):
             if (reason := _comments(text).get(line)) and name not in OTHER:
                 yield Bound(_room(folders), ".".join([*folders[1:], module]), name, value, reason)
 
@@ -118,7 +118,8 @@ def _room(folders: list[str]) -> str:
     return inner if inner in ROOMS else (folders or ["base"])[0]
 
 
-def _numbers(tree: ast.Module) -> Iterator[tuple[str, float, int]]:
+def numbers(tree: ast.Module) -> Iterator[tuple[str, float, int]]:
+    """Give name, value and line of each constant that is a number."""
     for node in tree.body:
         if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
             name, value = node.targets[0].id, _value(node.value)

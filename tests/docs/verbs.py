@@ -22,7 +22,7 @@ HEAD = """# Command line
 Progress and questions go to standard error, results to standard output.
 Without a terminal nothing asks: what needs a yes is an error that names the option to give.
 """
-COMMON_HEAD = """## Common options
+SHARED_HEAD = """## Common options
 
 Every verb but `serve` takes these.
 """
@@ -64,7 +64,7 @@ def render() -> str:
     """Write the whole page."""
     parts = [HEAD, "## Verbs\n", _overview()]
     parts += [_section(name, command) for name, command in commands()]
-    parts += [COMMON_HEAD, _options(_common()), EXIT_HEAD, _exit_codes() + ERRORS_AFTER]
+    parts += [SHARED_HEAD, _options(_shared()), EXIT_HEAD, _exit_codes() + ERRORS_AFTER]
     parts += [VARIABLES_HEAD, words.table(("variable", "what it does"), VARIABLES)]
     return "\n".join(parts)
 
@@ -102,7 +102,7 @@ def _overview() -> str:
 def _section(name: str, command: click.Command) -> str:
     context = click.Context(command, info_name=f"tako {name}")
     usage = " ".join([f"tako {name}", *command.collect_usage_pieces(context)])
-    own = [one for one in command.params if isinstance(one, click.Option) and one.name not in _common_names()]
+    own = [one for one in command.params if isinstance(one, click.Option) and one.name not in _shared_names()]
     parts = [f"### tako {name}\n", f"```sh\n{usage}\n```\n", inspect.cleandoc(command.help or "") + "\n"]
     if own:
         parts.append(_options(own))
@@ -121,17 +121,17 @@ def _option(one: click.Option) -> tuple[str, str]:
     return f"`{names}`", text.replace("  ", " ")
 
 
-def _common() -> list[click.Option]:
+def _shared() -> list[click.Option]:
     @click.command()
-    @options.common
+    @options.shared
     def bare() -> None:
-        """Have the common options alone."""
+        """Have the shared options alone."""
 
     return [one for one in bare.params if isinstance(one, click.Option)]
 
 
-def _common_names() -> set[str]:
-    return {one.name for one in _common() if one.name}
+def _shared_names() -> set[str]:
+    return {one.name for one in _shared() if one.name}
 
 
 def _exit_codes() -> str:

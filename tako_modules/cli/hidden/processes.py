@@ -32,4 +32,5 @@ def run_static(arguments: list[str]) -> int:
     """Serve a folder of files on $HOST:$PORT."""
     from tako_modules.runtimes import files_app
 
-    return files_app.main(arguments[0])
+    files_app.main(arguments[0])
+    return 0

@@ -5,7 +5,7 @@ import click
 from tako_modules.base.text import size_text
 from tako_modules.cli import change, session
 from tako_modules.cli.console import Console, console
-from tako_modules.cli.options import chosen, common
+from tako_modules.cli.options import chosen, shared
 from tako_modules.cli.session import Session
 from tako_modules.protocol.messages import Delete
 from tako_modules.protocol.replies import DeletedData
@@ -15,7 +15,7 @@ EXAMPLE = "tako delete --env staging --yes"
 
 @click.command("delete", epilog=f"Example: {EXAMPLE}")
 @click.option("--purge", is_flag=True, help="Delete the app's data too, instead of moving it to the trash.")
-@common
+@shared
 def command(purge: bool) -> None:
     """Take the app away from its servers: instances, releases and routes; its data moves to the trash."""
     options = chosen()

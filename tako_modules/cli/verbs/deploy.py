@@ -13,7 +13,7 @@ from tako_modules.base.text import size_text
 from tako_modules.build import artifact
 from tako_modules.cli import receipt, session, steps
 from tako_modules.cli.console import Console, console
-from tako_modules.cli.options import chosen, common
+from tako_modules.cli.options import chosen, shared
 from tako_modules.cli.session import PRODUCTION, Session
 from tako_modules.deploy.main import Deploy, verdict
 from tako_modules.deploy.story import Job
@@ -29,7 +29,7 @@ EXAMPLE = "tako deploy --env production --yes"
 @click.option("--server", "servers", multiple=True, metavar="NAME", help="Only this server; may be repeated.")
 @click.option("--note", default="", metavar="TEXT", help="Kept with the deployment on the server.")
 @click.option("--wait", type=click.FloatRange(0, 86400), default=0.0, metavar="SECONDS", help="Queue for the lease.")
-@common
+@shared
 def command(plan: bool, servers: tuple[str, ...], note: str, wait: float) -> None:
     """Build this project and roll it out on its servers, without losing a request."""
     options = chosen()

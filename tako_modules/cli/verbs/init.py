@@ -8,7 +8,7 @@ from tako_modules.base import text
 from tako_modules.base.errors import ConfigError, UsageError
 from tako_modules.base.files import write_atomic
 from tako_modules.cli.console import console
-from tako_modules.cli.options import chosen, common
+from tako_modules.cli.options import chosen, shared
 from tako_modules.config import read
 from tako_modules.runtimes import catalog
 from tako_modules.workspace.project import FILE, detect_name
@@ -39,7 +39,7 @@ route = "{route}"
 @click.option("--route", metavar="HOST", help="Where it answers in production.")
 @click.option("--server", metavar="NAME", help="The server that runs it: one of `tako servers ls`, or local.")
 @click.option("--runtime", metavar="NAME", help="How it is built and started; found when left out.")
-@common
+@shared
 def command(name: str | None, route: str | None, server: str | None, runtime: str | None) -> None:
     """Write a tako.toml for the app in this folder."""
     options, folder = chosen(), Path.cwd()

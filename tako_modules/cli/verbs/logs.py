@@ -9,7 +9,7 @@ from tako_modules.base.clock import utc_text
 from tako_modules.base.errors import TakoError, UsageError
 from tako_modules.cli import change, session
 from tako_modules.cli.console import Console, console
-from tako_modules.cli.options import chosen, common
+from tako_modules.cli.options import chosen, shared
 from tako_modules.cli.session import Session
 from tako_modules.deploy.target import Connection, Target
 from tako_modules.mgmt.client import Event
@@ -25,7 +25,7 @@ SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 @click.option("--lines", type=click.IntRange(0, 10_000), default=100, show_default=True, help="How many old lines.")
 @click.option("--since", metavar="SPAN", help="Only lines of the last SPAN: 30s, 10m, 2h or 1d.")
 @click.option("-f", "--follow", is_flag=True, help="Go on with new lines until Ctrl-C.")
-@common
+@shared
 def command(lines: int, since: str | None, follow: bool) -> None:
     """Show what the instances printed, and the app's own log files, of all servers."""
     opened = Session(chosen(), console(chosen()))

@@ -7,7 +7,7 @@ from tako_modules.base.errors import TakoError
 from tako_modules.base.text import size_text
 from tako_modules.cli import change, session
 from tako_modules.cli.console import Console, console
-from tako_modules.cli.options import chosen, common
+from tako_modules.cli.options import chosen, shared
 from tako_modules.cli.session import Session
 from tako_modules.deploy.target import Connection, Target
 from tako_modules.protocol.messages import ListReleases
@@ -17,7 +17,7 @@ EXAMPLE = "tako releases"
 
 
 @click.command("releases", epilog=f"Example: {EXAMPLE}")
-@common
+@shared
 def command() -> None:
     """List the releases that the servers keep, newest first; `tako rollback` goes back to one."""
     opened = Session(chosen(), console(chosen()))

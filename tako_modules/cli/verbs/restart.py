@@ -4,7 +4,7 @@ import click
 
 from tako_modules.cli import change
 from tako_modules.cli.console import console
-from tako_modules.cli.options import chosen, common
+from tako_modules.cli.options import chosen, shared
 from tako_modules.cli.session import Session
 from tako_modules.protocol.messages import Restart
 
@@ -12,7 +12,7 @@ EXAMPLE = "tako restart"
 
 
 @click.command("restart", epilog=f"Example: {EXAMPLE}")
-@common
+@shared
 def command() -> None:
     """Replace all instances of the serving release, without losing a request."""
     opened = Session(chosen(), console(chosen()))

@@ -4,7 +4,7 @@ import click
 
 from tako_modules.cli import change
 from tako_modules.cli.console import console
-from tako_modules.cli.options import chosen, common
+from tako_modules.cli.options import chosen, shared
 from tako_modules.cli.session import Session
 from tako_modules.protocol.messages import Rollback
 
@@ -13,7 +13,7 @@ EXAMPLE = "tako rollback --env production"
 
 @click.command("rollback", epilog=f"Example: {EXAMPLE}")
 @click.argument("version", default="", metavar="[VERSION|ID]")
-@common
+@shared
 def command(version: str) -> None:
     """Go back to the last good deployment that is not running, or to the one that is named."""
     opened = Session(chosen(), console(chosen()))

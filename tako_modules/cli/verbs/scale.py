@@ -4,7 +4,7 @@ import click
 
 from tako_modules.cli import change
 from tako_modules.cli.console import console
-from tako_modules.cli.options import chosen, common
+from tako_modules.cli.options import chosen, shared
 from tako_modules.cli.session import Session
 from tako_modules.protocol.messages import Scale
 
@@ -13,7 +13,7 @@ EXAMPLE = "tako scale 2"
 
 @click.command("scale", epilog=f"Example: {EXAMPLE}")
 @click.argument("instances", type=click.IntRange(0, 100))
-@common
+@shared
 def command(instances: int) -> None:
     """Change how many instances each server keeps; 0 means on demand."""
     opened = Session(chosen(), console(chosen()))

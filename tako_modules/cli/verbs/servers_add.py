@@ -11,7 +11,7 @@ from tako_modules.base.errors import TakoError, UsageError
 from tako_modules.base.text import NAME, sanitise_name
 from tako_modules.cli import access, session, setup
 from tako_modules.cli.console import Console, console
-from tako_modules.cli.options import Options, chosen, common
+from tako_modules.cli.options import Options, chosen, shared
 from tako_modules.deploy import bootstrap, remote
 from tako_modules.deploy.bootstrap import Site
 from tako_modules.model.server import LOCAL, Server
@@ -47,7 +47,7 @@ class Wish:
 )
 @click.option("--no-test", is_flag=True, help="Do not log in as `tako` at the end.")
 @click.option("--dry-run", is_flag=True, help="List what would be done, and change nothing.")
-@common
+@shared
 def command(
     address: str,
     *,
@@ -90,15 +90,15 @@ async def _add(wish: Wish, how: Access, options: Options, screen: Console) -> No
 
 
 async def _ensure_python(site: Site, wish: Wish, options: Options) -> None:
-    if site.seen.python is not None or not site.seen.manager:
+    if site.seen.python is not None or not site.seen.installer:
         return
     if wish.is_dry:
         raise TakoError(
-            f"{site.root.name} has no Python 3.11 or newer: `servers add` would install it by {site.seen.manager}, "
+            f"{site.root.name} has no Python 3.11 or newer: `servers add` would install it by {site.seen.installer}, "
             "and the steps after that can only be listed by tako itself",
             hint="run it without --dry-run, or install python3 there first",
         )
-    session.confirm(options, f"There is no Python 3.11 or newer. Install it by {site.seen.manager}?")
+    session.confirm(options, f"There is no Python 3.11 or newer. Install it by {site.seen.installer}?")
     await site.install_python()
 
 

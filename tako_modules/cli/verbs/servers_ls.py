@@ -4,7 +4,7 @@ import click
 import msgspec
 
 from tako_modules.cli.console import console
-from tako_modules.cli.options import chosen, common
+from tako_modules.cli.options import chosen, shared
 from tako_modules.cli.session import Session
 
 EXAMPLE = "tako servers ls"
@@ -12,7 +12,7 @@ SCHEMA = "tako.servers.ls/1"
 
 
 @click.command("ls", epilog=f"Example: {EXAMPLE}")
-@common
+@shared
 def command() -> None:
     """List the servers that you added, and the built-in one."""
     opened = Session(chosen(), console(chosen()))

@@ -6,7 +6,7 @@ from tako_modules.base.clock import Clock
 from tako_modules.base.errors import TakoError, Unreachable
 from tako_modules.cli import access, session, setup
 from tako_modules.cli.console import console
-from tako_modules.cli.options import chosen, common
+from tako_modules.cli.options import chosen, shared
 from tako_modules.cli.session import Session
 from tako_modules.deploy import local, reach, remote
 from tako_modules.model.server import LOCAL, Server
@@ -21,7 +21,7 @@ LOOK_SECONDS = 0.5
 @click.command("restart", epilog=f"Example: {EXAMPLE}")
 @click.argument("name")
 @click.option("--user", default="", help="Log in as this user instead of the one that added it.")
-@common
+@shared
 def command(name: str, *, user: str) -> None:
     """Restart a server; connections wait in its listeners meanwhile, apps are started anew."""
     opened = Session(chosen(), console(chosen()))

@@ -6,7 +6,7 @@ from tako_modules.base import paths
 from tako_modules.base.errors import UsageError
 from tako_modules.cli import setup
 from tako_modules.cli.console import console
-from tako_modules.cli.options import chosen, common
+from tako_modules.cli.options import chosen, shared
 from tako_modules.cli.session import Session
 from tako_modules.model.server import LOCAL
 from tako_modules.workspace import inventory
@@ -17,7 +17,7 @@ SCHEMA = "tako.servers.rm/1"
 
 @click.command("rm", epilog=f"Example: {EXAMPLE}")
 @click.argument("name")
-@common
+@shared
 def command(name: str) -> None:
     """Take a server out of your inventory; nothing changes on the machine."""
     opened = Session(chosen(), console(chosen()))

@@ -7,7 +7,7 @@ from tako_modules.base.errors import TakoError, Unreachable
 from tako_modules.base.text import duration_text, size_text
 from tako_modules.cli import change, session, setup
 from tako_modules.cli.console import Console, console
-from tako_modules.cli.options import chosen, common
+from tako_modules.cli.options import chosen, shared
 from tako_modules.cli.session import Session, document
 from tako_modules.deploy import local
 from tako_modules.deploy.target import Connection, Target
@@ -28,7 +28,7 @@ class ServerState(msgspec.Struct, frozen=True, kw_only=True):
 
 @click.command("status", epilog=f"Example: {EXAMPLE}")
 @click.argument("name", default="")
-@common
+@shared
 def command(name: str) -> None:
     """Show how one server is doing, or all of them; the built-in one is not started for it."""
     opened = Session(chosen(), console(chosen()))

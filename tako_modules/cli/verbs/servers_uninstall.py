@@ -5,7 +5,7 @@ import click
 from tako_modules.base import paths
 from tako_modules.cli import session, setup
 from tako_modules.cli.console import Console, console
-from tako_modules.cli.options import chosen, common
+from tako_modules.cli.options import chosen, shared
 from tako_modules.cli.session import Session
 from tako_modules.deploy import uninstall
 from tako_modules.model.server import LOCAL, Server
@@ -22,7 +22,7 @@ SCHEMA = "tako.servers.uninstall/1"
 @click.option("--delete-apps", is_flag=True, help="Delete the apps that are deployed there.")
 @click.option("--purge", is_flag=True, help="Delete their data too, instead of moving it to /opt/tako-trash.")
 @click.option("--user", default="", help="Log in as this user instead of the one that added it.")
-@common
+@shared
 def command(name: str, *, dry_run: bool, delete_apps: bool, purge: bool, user: str) -> None:
     """Remove all that `servers add` and the server itself made on a machine, and forget it."""
     opened = Session(chosen(), console(chosen()))

@@ -3,14 +3,14 @@
 import click
 
 from tako_modules.base.errors import UsageError
-from tako_modules.cli.options import common
+from tako_modules.cli.options import shared
 
 EXAMPLE = "tako servers upgrade la"
 
 
 @click.command("upgrade", epilog=f"Example: {EXAMPLE}")
 @click.argument("name", default="")
-@common
+@shared
 def command(name: str) -> None:
     """Replace the program of a server while it serves; comes with a later version."""
     raise UsageError(

@@ -6,7 +6,7 @@ from tako_modules.base.errors import TakoError
 from tako_modules.base.text import duration_text
 from tako_modules.cli import change, receipt, session
 from tako_modules.cli.console import Console, console
-from tako_modules.cli.options import chosen, common
+from tako_modules.cli.options import chosen, shared
 from tako_modules.cli.session import Session
 from tako_modules.deploy.target import Connection, Target
 from tako_modules.protocol.messages import ServerInfo, Status
@@ -16,7 +16,7 @@ EXAMPLE = "tako status --json"
 
 
 @click.command("status", epilog=f"Example: {EXAMPLE}")
-@common
+@shared
 def command() -> None:
     """Show how the app is doing: versions, instances, requests, and why the last deploy failed."""
     opened = Session(chosen(), console(chosen()))

@@ -4,7 +4,7 @@ import click
 
 from tako_modules.cli import change, session
 from tako_modules.cli.console import Console, console
-from tako_modules.cli.options import chosen, common
+from tako_modules.cli.options import chosen, shared
 from tako_modules.cli.session import Session
 from tako_modules.protocol.messages import Stop
 from tako_modules.protocol.replies import StoppedData
@@ -13,7 +13,7 @@ EXAMPLE = "tako stop --yes"
 
 
 @click.command("stop", epilog=f"Example: {EXAMPLE}")
-@common
+@shared
 def command() -> None:
     """Stop the app; it stays stopped over restarts of the server, until `tako start` or `tako deploy`."""
     options = chosen()

@@ -77,7 +77,7 @@ def open_all(options: Options, held: Mapping[str, int], *, resumed: bool) -> tup
 
 def remove_socket(path: str) -> None:
     """Remove the management socket's name at an orderly stop, unless systemd keeps the socket for the next start."""
-    if not systemd.is_manager():
+    if not systemd.supervises():
         with contextlib.suppress(OSError):
             Path(path).unlink()
 

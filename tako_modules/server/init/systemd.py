@@ -6,7 +6,7 @@ import socket
 import time
 from collections.abc import Sequence
 
-__all__ = ["forget", "is_manager", "keep", "notify", "reloading", "say", "take_stored"]
+__all__ = ["forget", "keep", "notify", "reloading", "say", "supervises", "take_stored"]
 
 PATIENCE = 1.0  # seconds for systemd to take a notification: init must not hang when it does
 FIRST_STORED = 3  # sd_listen_fds(3): descriptors are handed over from here on
@@ -24,7 +24,7 @@ def say(text: str) -> None:
         return  # a closed standard error must not end a server
 
 
-def is_manager() -> bool:
+def supervises() -> bool:
     """Tell whether systemd started init and keeps descriptors for it."""
     return "NOTIFY_SOCKET" in os.environ
 

@@ -16,6 +16,7 @@ __all__ = ["answer", "build_state"]
 async def answer(request: Status, call: Call, control: Control) -> StatusData:
     """Describe a deployment that exists."""
     entry = control.entry(request.app)
+    await control.feeds.refresh()
     deployment, by_version = entry.deployment, control.counters_by_version(request.app)
     instances = [_instance(one, control) for one in _living(entry)]
     living = {one.version for one in instances} | ({deployment.shape.version} if deployment.shape else set())
