@@ -18,6 +18,7 @@ from tako_modules.base.paths import ServerPaths
 __all__ = ["Host", "Identity"]
 
 _GROUP_READS = 0o050  # the group may read and enter what the owner may
+_GROUP_EXISTS = 9  # groupadd: this name is there; a crash came before its user
 _NEVER = 0o7022  # no setuid, setgid, sticky; not writable by group or others
 
 
@@ -60,24 +61,30 @@ class Host:
         except KeyError:
             await self._add_user(name, app, uid)
             found = pwd.getpwnam(name)
-        if found.pw_uid != uid:
+        if (found.pw_uid, found.pw_gid) != (uid, uid):
             raise TakoError(
-                f"the user {name} exists with uid {found.pw_uid}, not {uid}",
+                f"the user {name} exists with uid {found.pw_uid} and gid {found.pw_gid}, not {uid}",
                 hint=f"remove that user (userdel {name}) and deploy again",
             )
         return Identity(found.pw_uid, found.pw_gid)
 
     async def _add_user(self, name: str, app: str, uid: int) -> None:
-        home = str(self.paths.app(app).data)
-        argv = ["useradd", "--system", "--uid", str(uid), "--user-group", "--no-create-home", "--home-dir", home]
-        done = await process.run([*argv, "--shell", "/usr/sbin/nologin", "--comment", app, name])
-        if done.code != 0:
-            raise TakoError(f"cannot make the user {name}: {done.err.decode(errors='replace').strip()}")
+        """Make the user and its group, both with the number that the store gave."""
+        number, home = str(uid), str(self.paths.app(app).data)
+        who = ["--uid", number, "--gid", name, "--no-create-home", "--home-dir", home, "--comment", app]
+        for argv, accepted in (
+            (["groupadd", "--system", "--gid", number, name], (0, _GROUP_EXISTS)),
+            (["useradd", "--system", "--shell", "/usr/sbin/nologin", *who, name], (0,)),
+        ):
+            done = await process.run(argv)
+            if done.code not in accepted:
+                raise TakoError(f"cannot make the user {name}: {done.err.decode(errors='replace').strip()}")
 
     async def remove_user(self, app: str) -> None:
         """Take the system user of a deployment away; quiet when there is none."""
         if not self.rootless:
             await process.run(["userdel", ids.app_user(app)])
+            await process.run(["groupdel", ids.app_user(app)])  # userdel did, where login.defs says so
 
     def prepare_app(self, app: str, who: Identity) -> None:
         """Make a deployment's folders with their owners; what is there already is put right."""

@@ -1,5 +1,6 @@
 """What control keeps in the store, in the words of its own rooms; one writer, and every write is whole."""
 
+import grp
 import pwd
 
 import msgspec
@@ -33,10 +34,11 @@ class Ledger:
         return leases.next_fence(self._db, app)
 
     def uid(self, app: str) -> int | None:
-        """Give the uid of a deployment's user, None on a rootless server."""
+        """Give the uid of a deployment's user, and gid of its group, None on a rootless server."""
         if self._rootless:
             return None
-        return server.take_uid(self._db, app, {user.pw_uid for user in pwd.getpwall()})
+        taken = {user.pw_uid for user in pwd.getpwall()} | {group.gr_gid for group in grp.getgrall()}
+        return server.take_uid(self._db, app, taken)
 
     def save_deployment(self, deployment: Deployment) -> None:
         """Write a deployment with its rollouts."""

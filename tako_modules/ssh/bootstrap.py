@@ -52,10 +52,10 @@ async def root_shell(session: Session) -> RootShell:
     who = await session.run("id", "-u")
     if who.out.strip() == b"0":
         return RootShell(session, ())
-    sudo = await session.run("sudo", "-n", "true")
-    if sudo.code == 0:
+    sudo = await session.run("sudo", "-n", "id", "-u")
+    if sudo.out.strip() == b"0":
         return RootShell(session, ("sudo", "-n", "--"))
-    words = sudo.err.decode(errors="replace").strip() or "sudo is not there"
+    words = sudo.err.decode(errors="replace").strip() or "its key may not run commands, or sudo is not there"
     raise TakoError(
         f"{session.user} on {session.name} is not root and cannot become it: {words}",
         hint=f"log in as root (`tako servers add root@{session.login.host}`), or allow {session.user} sudo without a "

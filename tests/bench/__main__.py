@@ -4,7 +4,10 @@ Ratios within one run on one machine count, absolute times do not: every figure 
 """
 
 import argparse
+import os
 import resource
+import shlex
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
@@ -27,6 +30,8 @@ from .waiting import NeverHappened
 
 __all__ = ["main"]
 
+TOOLS = ("nginx", "wrk", "h2load", "openssl", "taskset")
+SBIN = "/usr/local/sbin:/usr/sbin:/sbin"  # where Debian puts servers; not on everybody's PATH
 FILE = Path(__file__).resolve().parents[2] / "dist" / "tako.pyz"
 
 
@@ -47,33 +52,55 @@ def main(arguments: Sequence[str]) -> int:
     if options.list:
         _say(f"{name:<12} CPU per {load.unit:<10} {load.about}" for name, load in SCENARIOS.items())
         return 0
-    proxies = {**PROXIES, **dict(options.proxy)}
-    names = [*options.proxies, *(name for name, _ in options.proxy if name not in options.proxies)]
+    os.environ["PATH"] += f":{SBIN}"
+    if problem := _problem(options):
+        print(f"bench: {problem}", file=sys.stderr)
+        return 2
     _all_descriptors()
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        run = Run(
-            plan=Plan(
-                proxies={name: proxies[name] for name in names},
-                scenarios=options.scenarios,
-                base=options.base,
-                reps=options.reps,
-                seconds=options.seconds,
-            ),
-            cores=Cores(proxy=options.proxy_core, load=options.load_core),
-            pyz=options.pyz,
-            idle_seconds=options.idle_seconds,
-            folder=Path(folder),
-        )
-        try:
-            measures = _measure(run, options.parts)
-        except NeverHappened as problem:
-            print(f"bench: {problem}", file=sys.stderr)
-            return 2
+    try:
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            measures = _measure(_run(options, Path(folder)), options.parts)
+    except NeverHappened as problem:
+        print(f"bench: {problem}", file=sys.stderr)
+        return 2
     if options.json:
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode(measures)))
     missed = report.over(measures)
     _say(f"over the bar: {line}" for line in missed)
     return 1 if missed and options.gate else 0
+
+
+def _run(options: argparse.Namespace, folder: Path) -> Run:
+    known = {**PROXIES, **dict(options.proxy)}
+    names = dict.fromkeys([*options.proxies, *(name for name, _ in options.proxy)])
+    plan = Plan(
+        proxies={name: known[name] for name in names},
+        scenarios=options.scenarios,
+        base=options.base,
+        reps=options.reps,
+        seconds=options.seconds,
+    )
+    return Run(
+        plan=plan,
+        cores=Cores(proxy=options.proxy_core, load=options.load_core),
+        pyz=options.pyz,
+        idle_seconds=options.idle_seconds,
+        folder=folder,
+    )
+
+
+def _problem(options: argparse.Namespace) -> str:
+    """Say what keeps the measurement from beginning, if anything."""
+    known = {**PROXIES, **dict(options.proxy)}
+    if strange := [name for name in options.proxies if name not in known]:
+        return f"no proxy is called {strange[0]}; known: {', '.join(known)}"
+    if {*options.parts} - {"data-plane"} and not options.pyz.exists():
+        return f"{options.pyz.name} is missing; run `python3 -m tests file`, which builds it"
+    if "data-plane" not in options.parts:
+        return ""
+    programs = [*TOOLS, *(shlex.split(known[name].words)[0] for name in options.proxies)]
+    missing = [program for program in programs if shutil.which(program) is None]
+    return f"missing: {', '.join(missing)}; install Debian's packages of these programs" if missing else ""
 
 
 def _measure(run: Run, parts: Sequence[str]) -> report.Measures:

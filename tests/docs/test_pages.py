@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tako_modules.base import errors
 from tako_modules.build.source import FIXED
 from tako_modules.config.read import read_project
 from tako_modules.protocol import messages
@@ -22,7 +23,8 @@ EXAMPLES = sorted(path.parent for path in (ROOT / "docs/examples").glob("*/tako.
 LINK = re.compile(r"\]\((?!https?://|mailto:)([^)#\s]*)#([^)\s]+)\)")
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^<!-- command: (\w+) -->\n```sh\n([^\n]+)\n```$", re.MULTILINE)
-TWO_SENTENCES = re.compile(r"[a-z0-9`)\]][.!?] (?=[A-Z`\[])")
+TWO_SENTENCES = re.compile(r"[a-z0-9`)\]][.!?] (?=[A-Z])")
+ITEM = re.compile(r"^\s*(\d+\.|[-*]) ")
 
 
 def name_of(path: object) -> str:
@@ -50,7 +52,7 @@ def test_links_into_documents_find_their_heading(path: Path) -> None:
 @pytest.mark.parametrize("path", WRITTEN, ids=name_of)
 def test_a_line_holds_one_sentence(path: Path) -> None:
     lines = FENCED.sub("", path.read_text()).splitlines()
-    assert [line for line in lines if not line.startswith("|") and TWO_SENTENCES.search(line)] == []
+    assert [line for line in lines if not line.startswith("|") and TWO_SENTENCES.search(ITEM.sub("", line))] == []
 
 
 @pytest.mark.parametrize("path", WRITTEN, ids=name_of)
@@ -92,6 +94,13 @@ def test_every_verb_has_a_section() -> None:
     assert [name for name, _ in verbs.commands() if f"\n### tako {name}\n" not in page] == []
 
 
+def test_every_exit_code_is_told() -> None:
+    kinds = [getattr(errors, name) for name in errors.__all__ if name not in ("Refused", "translate")]
+    assert {kind for kind, _, _ in verbs.EXITS} == set(kinds)
+    for kind in {*kinds} - {errors.Locked}:  # its code comes with the refusal
+        assert f"| {kind.exit_code} | `{kind.code}`" in verbs.render()
+
+
 def test_every_request_has_a_section_with_its_answer() -> None:
     page = protocol.render()
     for command in messages.REQUESTS:
@@ -128,7 +137,8 @@ def test_a_number_is_worked_out(written: str, expected: float | None) -> None:
 def test_codes_are_found_with_a_message() -> None:
     found = codes.found()
     assert {"locked", "lease_lost", "disk_full", "conflict", "not_found", "busy"} <= found.keys()
-    assert found["disk_full"].startswith("the server's disk is full")
+    assert found["lease_lost"] == "the lease of … was lost: it expired or somebody else took it over"
+    assert found["unreachable"] == "A server could not be reached, or the connection to it ended."
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """docs/reference/cli.md: every verb with its options and its example, exit codes and environment variables."""
 
 import inspect
+import re
 from collections.abc import Iterator
 from importlib import import_module
 
@@ -44,19 +45,25 @@ VARIABLES = (
     ("`TAKO_SERVERS`", "Stands in for the inventory: `la=tako@203.0.113.7:22,ny=tako@203.0.113.8`."),
     ("`TAKO_SSH_KEY`", "The private key to log in with: its contents or its path."),
     ("`TAKO_SSH_KEY_PASSPHRASE`", "The passphrase of an encrypted key."),
-    ("`TAKO_KNOWN_HOSTS`", "Lines of a known_hosts file that are trusted beside the files."),
+    ("`TAKO_KNOWN_HOSTS`", "Host keys that are trusted beside the files: lines of a known_hosts file, or its path."),
+    ("`SSH_AUTH_SOCK`", "The SSH agent whose keys are tried."),
     ("`TAKO_CACHE`", "Where the built file unpacks itself; else it finds a place of its own."),
     ("`NO_COLOR`, `TERM=dumb`", "No colours and no moving lines, as `--plain`."),
     ("`XDG_DATA_HOME`, `XDG_RUNTIME_DIR`", "Where the server `local` keeps its data and its socket."),
 )
-FAMILY = (
-    errors.TakoError,
-    errors.UsageError,
-    errors.ConfigError,
-    errors.Locked,
-    errors.Unreachable,
-    errors.Cancelled,
-    errors.PartlyDone,
+EXITS: tuple[tuple[type[errors.TakoError], str, str], ...] = (
+    (
+        errors.TakoError,
+        "`failed`, or the server's word",
+        "It failed; everything is as before unless the message says more.",
+    ),
+    (errors.UsageError, "`usage`", "The command line asks for something that cannot be."),
+    (errors.ConfigError, "`config`", "A configuration file is wrong; the message names file, line and key."),
+    (errors.Locked, "`locked`", "Somebody else holds the lease; the message says who, since when and until when."),
+    (errors.Locked, "`lease_lost`", "The lease was lost while it was held."),
+    (errors.Unreachable, "`unreachable`", "A server could not be reached, or the connection to it ended."),
+    (errors.Cancelled, "`cancelled`", "You stopped it."),
+    (errors.PartlyDone, "`partly_done`", "Some servers did what was asked and others did not."),
 )
 
 
@@ -118,7 +125,9 @@ def _option(one: click.Option) -> tuple[str, str]:
     record = one.get_help_record(click.Context(click.Command("tako")))
     assert record is not None, one.name
     names, text = record
-    return f"`{names}`", text.replace("  ", " ")
+    names = re.sub(r"INTEGER( RANGE)?|FLOAT RANGE", "NUMBER", names)
+    text = re.sub(r" *\[default: ([^;\]]+)(?:; [^\]]*)?\]", r" Default `\1`.", text)
+    return f"`{names}`", re.sub(r" *\[([0-9]+)<=x<=([0-9]+)\]", r" \1 to \2.", text)
 
 
 def _shared() -> list[click.Option]:
@@ -136,6 +145,5 @@ def _shared_names() -> set[str]:
 
 def _exit_codes() -> str:
     rows = [("0", "", "What was asked is done.")]
-    rows += [(str(kind.exit_code), f"`{kind.code}`", words.about(kind).split("\n")[0]) for kind in FAMILY]
-    rows.append((str(errors.Locked.exit_code), "`lease_lost`", "The lease was lost while it was held."))
-    return words.table(("exit code", "error code", "what it means"), sorted(rows))
+    rows += [(str(kind.exit_code), code, meaning) for kind, code, meaning in EXITS]
+    return words.table(("exit code", "error code", "what it means"), rows)

@@ -308,9 +308,13 @@ class Bed:
         self._open.append(peer)
         return peer
 
-    def client(self, data: bytes = b"", name: str = "http") -> Peer:
-        """Connect to the worker, and say something."""
-        peer = Peer(self, socket.create_connection(("127.0.0.1", self.ports[name])))
+    def client(self, data: bytes = b"", name: str = "http", room: int = 0) -> Peer:
+        """Connect to the worker, and say something; room: bytes that the client's kernel takes before it is read."""
+        sock = socket.socket()
+        if room:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
+        sock.connect(("127.0.0.1", self.ports[name]))
+        peer = Peer(self, sock)
         self._open.append(peer)
         return peer.send(data)
 

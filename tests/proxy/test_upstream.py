@@ -10,11 +10,11 @@ HEAD = b"HEAD / HTTP/1.1\r\nHost: a.test\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
-def ask(bed: Bed, request: bytes = GET) -> tuple[Peer, Peer]:
+def ask(bed: Bed, request: bytes = GET, room: int = 0) -> tuple[Peer, Peer]:
     """Have a request at an upstream."""
     server = bed.server()
     bed.publish(app(address(server.port)))
-    client = bed.client(request)
+    client = bed.client(request, room=room)
     upstream = server.accept()
     upstream.head()
     return client, upstream
@@ -157,12 +157,12 @@ def test_an_answer_with_connection_close_costs_only_the_upstream_connection(bed:
 
 
 def test_a_large_answer_to_a_slow_client_is_held_back_at_the_upstream(bed: Bed) -> None:
-    client, upstream = ask(bed)
-    size = 30 << 20
+    client, upstream = ask(bed, room=10_000)
+    size = 16 << 20
     upstream.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
     sent = 0
     piece = b"x" * (1 << 16)
-    for _ in range(2000):
+    for _ in range(400):
         sent += upstream.offer(piece[: size - sent])
         bed.turn()
     assert sent < size, "everything was taken in although the client reads nothing"
@@ -181,10 +181,10 @@ def test_a_large_answer_to_a_slow_client_is_held_back_at_the_upstream(bed: Bed) 
 
 
 def test_a_client_that_takes_nothing_is_cut_in_the_end(bed: Bed) -> None:
-    client, upstream = ask(bed)
+    client, upstream = ask(bed, room=10_000)
     upstream.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (30 << 20))
     piece = b"x" * (1 << 16)
-    for _ in range(1000):
+    for _ in range(400):
         upstream.offer(piece)
         bed.turn()
     bed.skip(130.0)

@@ -118,6 +118,9 @@ def _drop(step: steps.DropTree | steps.DropFile | steps.DropEmptyFolder) -> None
     path = Path(step.path)
     match step:
         case steps.DropTree():
+            for child in path.iterdir() if step.path == layout.DATA else ():
+                if child.name != layout.BIN.name and child.is_dir() and not child.is_symlink():
+                    shutil.rmtree(child)  # what says that the folder is ours goes last
             shutil.rmtree(path)
         case steps.DropFile():
             path.unlink(missing_ok=True)

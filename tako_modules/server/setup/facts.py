@@ -66,7 +66,7 @@ class Machine:
     """All that plans ask of a machine; entries: path → what is there, absent ones left out.
 
     nft: the program's path, "" when it is not installed; apps: deployment id → bytes of its data; trash: bytes of older
-    data there, None for no folder.
+    data there, None for no folder; strangers: what is in the data folder when no installation of ours made it.
     """
 
     is_systemd: bool = True
@@ -84,6 +84,7 @@ class Machine:
     receipt: Receipt | None = None
     apps: Mapping[str, int] = field(default_factory=dict)
     trash: int | None = None
+    strangers: tuple[str, ...] = ()
 
     def is_made(self, path: str) -> bool:
         """Whether an installation made this path; without a receipt nobody knows, and it counts as not made."""

@@ -53,6 +53,7 @@ async def look(program: Program) -> Machine:
         receipt=_receipt(),
         apps=dict(_apps()),
         trash=_trash(),
+        strangers=_strangers(),
     )
 
 
@@ -125,6 +126,18 @@ def _receipt() -> Receipt | None:
         return msgspec.json.decode(Path(layout.RECEIPT).read_bytes(), type=Receipt)
     except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError):
         return None
+
+
+def _strangers() -> tuple[str, ...]:
+    """List the data folder when it is not ours: a run that was killed at once leaves at most an empty `bin`."""
+    if os.path.lexists(layout.RECEIPT) or os.path.lexists(layout.CURRENT):
+        return ()
+    found = (_names(Path(layout.DATA)) - {layout.BIN.name}) | _names(Path(layout.BIN))
+    return tuple(sorted(found))
+
+
+def _names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
 
 
 def _trash() -> int | None:

@@ -19,6 +19,7 @@ PASSWORD_LOCK = PurePosixPath("/etc/.pwd.lock")  # the user tools make it once a
 COMMENT = "Tako server"
 SHELL = "/bin/sh"  # sshd starts the forced command with it
 NOLOGIN = "/usr/sbin/nologin"
+_FEW = 5  # names that a message lists
 _OPEN = Access()
 _KEEP = Access(mode=0o750, group=layout.GROUP)  # readable by the login user, never changed by it
 _KEY_FILE = Access(mode=0o640, group=layout.GROUP)
@@ -64,6 +65,12 @@ def install(machine: Machine, request: InstallRequest, program: Program) -> Plan
 def _problems(machine: Machine) -> Iterator[Problem]:
     if not machine.is_systemd:
         yield Problem("this machine does not run systemd", "use a machine with systemd, e.g. Debian, Ubuntu or Fedora")
+    if machine.strangers:
+        names = ", ".join(machine.strangers[:_FEW])
+        yield Problem(
+            f"there is a folder {layout.DATA} already, made by somebody else ({names})",
+            f"move it away there: `mv {layout.DATA} {layout.DATA}.old`, then try again",
+        )
     for port in layout.PORTS:
         holder = machine.holders.get(port)
         if holder is not None and holder.unit != layout.SERVICE:
@@ -172,9 +179,9 @@ def _key_data(line: str) -> str:
 
 
 def _receipt(machine: Machine, wanted: Sequence[Step]) -> Iterator[Step]:
-    """Note what will be new, before it is made."""
+    """Note what will be new, before it is made; all below the data folder is ours without a note."""
     old = machine.receipt or Receipt()
-    paths = [str(path) for step in wanted for path in _makes(step) if str(path) not in machine.entries]
+    paths = [str(path) for step in wanted for path in _makes(step) if _is_noted(machine, path)]
     users = [step.name for step in wanted if isinstance(step, steps.MakeUser)]
     groups = [step.name for step in wanted if isinstance(step, steps.MakeGroup)]
     if (users or groups) and str(PASSWORD_LOCK) not in machine.entries:
@@ -187,6 +194,10 @@ def _receipt(machine: Machine, wanted: Sequence[Step]) -> Iterator[Step]:
     if machine.receipt != new:
         content = msgspec.json.format(msgspec.json.encode(new), indent=2).decode() + "\n"
         yield steps.WriteFile(layout.RECEIPT, content, Access(mode=0o600))
+
+
+def _is_noted(machine: Machine, path: PurePosixPath) -> bool:
+    return str(path) not in machine.entries and not path.is_relative_to(layout.DATA)
 
 
 def _makes(step: Step) -> tuple[PurePosixPath, ...]:

@@ -55,7 +55,7 @@ def _kept(machine: Machine, request: RemoveRequest) -> Iterator[Step]:
 
 
 def _data(machine: Machine, request: RemoveRequest) -> Iterator[Step]:
-    if str(layout.DATA) in machine.entries:
+    if str(layout.DATA) in machine.entries and not machine.strangers:
         yield steps.DropTree(layout.DATA, sum(machine.apps.values()) if request.purge else 0)
     if machine.is_made(str(PASSWORD_LOCK)):
         yield steps.DropFile(PASSWORD_LOCK)

@@ -1,0 +1,1 @@
+"""Deploying, and making servers of machines."""
