@@ -153,13 +153,17 @@ class TlsStream(Stream):
         """Send or queue, see Stream.send."""
         if self.closed:
             return False
-        if len(data) <= PIECE:
-            self._tls.write(data)
-            return self._push()
-        view, slow = memoryview(data), False
-        for start in range(0, len(view), PIECE):
-            self._tls.write(view[start : start + PIECE])
-            slow = self._push()
+        try:
+            if len(data) <= PIECE:
+                self._tls.write(data)
+                return self._push()
+            view, slow = memoryview(data), False
+            for start in range(0, len(view), PIECE):
+                self._tls.write(view[start : start + PIECE])
+                slow = self._push()
+        except ssl.SSLError as problem:  # after the notice of the end, or an error of the client
+            self._send_failed(problem)
+            return False
         return slow
 
     def _push(self) -> bool:

@@ -24,7 +24,6 @@ class App:
 
     __slots__ = (
         "_turn",
-        "asleep",
         "body_bytes",
         "count",
         "error",
@@ -51,7 +50,6 @@ class App:
         """Take over what a snapshot says."""
         self.count = context.counters.of(traffic.id, traffic.version)
         self.https_only = traffic.https_only
-        self.asleep = traffic.asleep
         self.hold = traffic.hold
         self.error = traffic.error
         self.body_bytes = traffic.limits.body_bytes

@@ -25,7 +25,7 @@ PACKETS = 64  # of one turn
 COUNTS = 100  # of one packet: some 25 KB
 INSTANCES = 500  # of one packet
 FAILURES = 100  # instances with a failure to report; control counts, it does not need each one
-COALESCE_SECONDS = 0.05  # an instance that falls idle often is reported 20 times a second at most
+COALESCE_SECONDS = 0.05  # what happens often, an instance that falls idle say, is reported 20 times a second at most
 LAST_SECONDS = 1.0  # for control to make room for the last words
 
 
@@ -176,7 +176,7 @@ class Feed:
         """Report an instance that refused a connection or broke one."""
         if instance in self._failures or len(self._failures) < FAILURES:
             self._failures[instance] = reason
-            self._loop.call_soon(self._flush_now)
+            self._schedule()
 
     def _schedule(self) -> None:
         if not self._scheduled:

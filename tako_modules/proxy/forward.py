@@ -179,10 +179,10 @@ class Exchange(ABC):
             self.refuse(Refused.QUEUE_FULL)
         else:
             self.hold(app.hold.seconds)
-            if not app.instances:
-                self.context.reports.wake(app.id)
-            else:
+            if app.instances:
                 app.queue.pump()
+            elif len(app.queue) == 1:  # from now on once a second
+                self.context.reports.wake(app.id)
 
     # -- as one that waits (hold.Held)
 

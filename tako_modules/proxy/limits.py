@@ -31,12 +31,12 @@ HEAD_SECONDS = 10.0  # a request's head, from its first byte (on a new connectio
 IDLE_SECONDS = 75.0  # between two requests of a connection; browsers close after some minutes
 BODY_SECONDS = 60.0  # of silence inside a request's body
 WRITE_SECONDS = 60.0  # in which a peer takes nothing of what is queued for it
-LINGER_SECONDS = 2.0  # after the last answer, for the rest of a request that nobody reads: closing at once would make
-LINGER_BYTES = 8 << 20  # the peer's kernel throw that answer away
+LINGER_SECONDS = 2.0  # after the last answer, for a client that is still sending: a close would make it lose the answer
+LINGER_BYTES = 8 << 20  # of what is sent meanwhile, and thrown away
 PIPELINE_BYTES = 16 << 10  # of further requests that wait while one is answered: a head's size
 
 # Upstreams. They are on this machine or the next one, and are told apart from a slow app.
-CONNECT_SECONDS = 5.0
+CONNECT_SECONDS = 5.0  # for an instance to take a connection: its backlog is full
 FIRST_BYTE_SECONDS = 300.0  # of thinking before an answer: reports take minutes, and a client may leave at any time
 RESPONSE_SECONDS = 300.0  # of silence inside an answer: event streams are silent for long
 UPSTREAM_IDLE_SECONDS = 4.0  # node and uvicorn close after 5: whoever closes first never meets a request in flight
@@ -52,5 +52,5 @@ TUNNEL_HALF_SECONDS = 60.0  # without a byte when one side has said everything
 TUNNEL_CLOSE_SECONDS = 5.0  # for the client to answer a close frame
 
 # Leaving.
-DRAIN_SECONDS = 30.0
+DRAIN_SECONDS = 30.0  # for everything that is open when a worker is told to leave
 DRAIN_IDLE_SECONDS = 5.0  # for the next request of an open connection, which is answered with `Connection: close`

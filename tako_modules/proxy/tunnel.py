@@ -143,7 +143,7 @@ class Tunnel:
         self._leaving = True
         self.patience = TUNNEL_CLOSE_SECONDS
         self.due(self.patience)
-        if self._frames is None:
+        if self._frames is None or self._upstream.stream.ended:
             self._client.stream.finish()
         elif self._frames.between:
             self._say_goodbye(self._frames)

@@ -25,7 +25,15 @@ __all__ = ["SECURE", "Listener", "Worker"]
 
 SECURE = "https"  # listeners of this name speak TLS
 REPORT_SECONDS = 1.0
-_KEEP_ALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))  # dead in two minutes
+# What accepted connections inherit from their listener (Linux does; once here is cheaper than once per connection).
+_OPTIONS = (
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),  # a dead peer is found in two minutes
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
+)
+
 
 Listener = tuple[str, socket.socket]
 
@@ -57,6 +65,8 @@ class Worker:
         self._acceptors = [self._acceptor(name, sock) for name, sock in listeners]
 
     def _acceptor(self, name: str, sock: socket.socket) -> Acceptor:
+        for level, option, value in _OPTIONS:
+            sock.setsockopt(level, option, value)
         secure, port = name == SECURE, int(sock.getsockname()[1])
         return Acceptor(
             self.loop,
@@ -96,10 +106,6 @@ class Worker:
         self.feed.close()
 
     def _open(self, sock: socket.socket, peer: Peer, *, port: int, secure: bool) -> None:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for option, value in _KEEP_ALIVE:
-            sock.setsockopt(socket.IPPROTO_TCP, option, value)
         stream = TlsStream(self.loop, sock, self._shaker) if secure else Stream(self.loop, sock, served=True)
         Client(self.context, self.router, stream, Origin(peer_text(peer), port, secure=secure))
 
@@ -136,6 +142,8 @@ class Worker:
 
     def on_drain(self, seconds: float = DRAIN_SECONDS) -> None:
         """Leave: no new connections; open ones get their answers and are closed; what is left then is cut."""
+        self.loop.call_later(max(0.0, seconds - TUNNEL_CLOSE_SECONDS), self._dismiss_tunnels)
+        self.loop.call_later(seconds, self._cut)  # of several orders the shortest counts
         context = self.context
         if context.draining:
             return
@@ -145,8 +153,6 @@ class Worker:
         context.on_empty = self.loop.stop
         for guest in list(context.guests):
             guest.bow_out()
-        self.loop.call_later(max(0.0, seconds - TUNNEL_CLOSE_SECONDS), self._dismiss_tunnels)
-        self.loop.call_later(seconds, self._cut)
         if not context.guests:
             self.loop.stop()
 

@@ -25,7 +25,7 @@ def restore(control: Control, db: Store, found: Found, *, rebooted: bool) -> Non
         awake = deployment.shape is not None and deployment.shape.instances == 0
         entry.set(vitals=Vitals(awake=awake, active_at=control.clock.monotonic()))
         if deployment.rollout is not None:
-            entry.watch = Watch(deployment.rollout, control.counters(entry.app))
+            entry.watch = Watch(deployment.rollout, control.counters_by_version(entry.app))
     for release in releases.load_all(db):
         entry_of = control.registry.get(release.app)
         if entry_of is not None:

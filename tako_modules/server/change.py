@@ -31,7 +31,7 @@ async def change(entry: Entry, wish: Wish, fence: int, call: Call, control: Cont
     others = [route for other in control.registry for route in other.all_routes]
     await control.certificates.want([*others, *wish.after.routes])
     await control.feeds.refresh()
-    watch = control.rollouts.begin(entry, wish, control.counters(entry.app))
+    watch = control.rollouts.begin(entry, wish, control.counters_by_version(entry.app))
     control.leases.pin(entry.app, fence)
     try:
         ended = await control.rollouts.run(entry, watch, call.event)
@@ -40,6 +40,7 @@ async def change(entry: Entry, wish: Wish, fence: int, call: Call, control: Cont
     if ended.outcome is not Outcome.SUCCESS:
         raise await control.rollouts.failure(entry.app, watch)
     await control.feeds.refresh()
+    counts = control.counters_by_version(entry.app)
     await control.tidy(entry.app)
     control.feeds.tally.fold(entry.app, set(entry.releases))
     taken = {other.app: other.all_routes for other in control.registry if other.app != entry.app}
@@ -54,6 +55,6 @@ async def change(entry: Entry, wish: Wish, fence: int, call: Call, control: Cont
         startup_validated=ended.after.instances == 0,
         new_instances=len(watch.admitted),
         old_instances=watch.replaced,
-        receipt=receipt(watch, control.counters(entry.app), control.clock.now()),
+        receipt=receipt(watch, counts, control.clock.now()),
         warnings=(*beside, *(found[3] for found in watch.admitted.values() if found[3])),
     )

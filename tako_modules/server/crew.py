@@ -3,8 +3,10 @@
 import os
 from collections.abc import Awaitable, Callable
 from functools import partial
+from pathlib import Path
 
 import anyio
+import msgspec
 from anyio.abc import TaskGroup
 
 from tako_modules.base import log
@@ -27,6 +29,7 @@ from .registry import Entry, Registry
 __all__ = ["Crew"]
 
 Owns = Callable[[], Awaitable[ports.Ownership]]
+TAKO = "{tako}"
 PORTS_SECONDS = 10.0  # the one-shot look at an instance's listeners
 
 
@@ -76,6 +79,8 @@ class Crew:
         if release is None or release.recipe is None:
             raise TakoError(f"the release {one.version} of {entry.app} is not prepared")
         env = self.environment(release, number=one.number, port=one.port)
+        if TAKO in release.recipe.start:
+            env |= _runtime_environment()
         ground = self.ground(entry.app, one.version, entry.deployment.uid)
         request = spawn.instance_request(one, release.recipe, env, ground, self._programs)
         self._link.send("spawn", request.fields())
@@ -227,20 +232,30 @@ class Crew:
         return ports.judge(table, one.port, uid, ports.read_report("\n".join(lines)))
 
     def install_task(self, release: Release, argv: tuple[str, ...]) -> spawn.SpawnRequest:
-        """Make the request for one install command of a release."""
-        cache = str(self._host.paths.caches / release.app)
-        env = {**_network_environment(), **self.environment(release), "PIP_CACHE_DIR": cache, "XDG_CACHE_HOME": cache}
-        return self._task(release, argv, env)
+        """Make the request for one install command of a release; what it writes in its home is no data of the app."""
+        home = self._host.paths.caches / release.app
+        cache = {"PIP_CACHE_DIR": str(home), "XDG_CACHE_HOME": str(home)}
+        env = {**_network_environment(), **self.environment(release), **_runtime_environment(), **cache}
+        return self._task(release, argv, env, home)
 
     def command_task(self, release: Release, command: str) -> spawn.SpawnRequest:
         """Make the request for a shell command of a release."""
         return self._task(release, ("/bin/sh", "-c", command), self.environment(release))
 
-    def _task(self, release: Release, argv: tuple[str, ...], env: dict[str, str]) -> spawn.SpawnRequest:
+    def _task(
+        self, release: Release, argv: tuple[str, ...], env: dict[str, str], home: Path | None = None
+    ) -> spawn.SpawnRequest:
         entry = self._registry.get(release.app)
         ground = self.ground(release.app, release.version, entry.deployment.uid if entry else None)
+        ground = msgspec.structs.replace(ground, home=home or ground.home)
         path = release.recipe.path if release.recipe else ()
         return spawn.task_request(chore_id(), argv, env, ground, programs=self._programs, path=path)
+
+
+def _runtime_environment() -> dict[str, str]:
+    """Tell a tako that runs as an app's user where its unpacked runtime is: its HOME is the app's data."""
+    runtime = os.environ.get("TAKO_CACHE") or str(Path(__file__).parents[3])
+    return {"TAKO_CACHE": runtime} if os.environ.get("TAKO_PYZ") else {}
 
 
 def _network_environment() -> dict[str, str]:

@@ -89,7 +89,7 @@ class Host:
     def prepare_app(self, app: str, who: Identity) -> None:
         """Make a deployment's folders with their owners; what is there already is put right."""
         folders = self.paths.app(app)
-        for path in (folders.root, folders.releases, folders.root / "shared"):
+        for path in (folders.root, folders.releases, folders.root / "shared", folders.lock):
             path.mkdir(parents=True, exist_ok=True)
             self._own(path, None if who.gid is None else 0, who.gid, 0o750)
         own = (folders.logs, folders.data, self.paths.caches / app, self.paths.temporary / app)

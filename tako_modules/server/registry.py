@@ -16,7 +16,7 @@ __all__ = ["Entry", "Registry", "Watch"]
 class Watch:
     """Who waits for a rollout: steps as they happen, and its end."""
 
-    def __init__(self, rollout: Rollout, counters: Counters) -> None:
+    def __init__(self, rollout: Rollout, counters: dict[str, Counters]) -> None:
         self.rollout = rollout
         self.counters_before = counters
         self.replaced = 0

@@ -50,7 +50,7 @@ class Rollouts:
         self._clock = clock
         self._words = words
 
-    def begin(self, entry: Entry, wish: Wish, counters: Counters) -> Watch:
+    def begin(self, entry: Entry, wish: Wish, counters: dict[str, Counters]) -> Watch:
         """Write the rollout down and start it; raises Refused while another one runs."""
         deployment = entry.deployment
         if deployment.rollout is not None:
@@ -123,8 +123,8 @@ class Rollouts:
         )
 
 
-def receipt(watch: Watch, counters: Counters, now: float) -> Receipt:
-    """Add up what a rollout did; counters: the requests of the deployment until now."""
+def receipt(watch: Watch, counters: dict[str, Counters], now: float) -> Receipt:
+    """Add up what a rollout did; counters: the requests of the deployment until now, by version."""
     rollout = watch.rollout
     return Receipt(
         instances=tuple(
@@ -132,9 +132,23 @@ def receipt(watch: Watch, counters: Counters, now: float) -> Receipt:
             for number, (healthy, admitted, port, warning) in sorted(watch.admitted.items())
         ),
         phases={"rollout": max(0.0, (rollout.finished_at or now) - rollout.started_at)},
-        requests=counters.since(watch.counters_before),
+        requests=_during(rollout, watch.counters_before, counters),
         replaced=watch.replaced,
     )
+
+
+def _during(rollout: Rollout, before: dict[str, Counters], after: dict[str, Counters]) -> Counters:
+    """Count the requests of a rollout: all that ended in it, and those that a replaced version began and never ended.
+
+    What the version that serves now has still open is not affected by it: it is counted by the next look at `status`.
+    """
+    total = Counters()
+    for version, count in after.items():
+        earlier = before.get(version, Counters())
+        grown = count.since(earlier)
+        open_now = count.started - count.finished if version != rollout.after.version else 0
+        total = total.plus(msgspec.structs.replace(grown, started=grown.finished + open_now))
+    return total
 
 
 def _longest(wish: Wish, timeout: float) -> float:

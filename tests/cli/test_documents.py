@@ -12,6 +12,7 @@ from tako_modules.cli import documents, guard
 from tako_modules.mgmt.refusal import Refusal
 from tako_modules.protocol import messages
 from tako_modules.protocol.replies import FailureData
+from tests.kit.documents import checked
 
 from .scripted import Script, scripted
 
@@ -48,31 +49,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("XDG_RUNTIME_DIR", "TAKO_SERVERS"):
         monkeypatch.delenv(name, raising=False)
     return home
-
-
-def checked(printed: str) -> dict[str, object]:
-    """Read one document; fails when its schema is not known, or does not know all that is in it."""
-    document = json.loads(printed)
-    name = document["schema"].removeprefix("tako.").removesuffix("/1")
-    read = msgspec.json.decode(printed, type=documents.DOCUMENTS[name])
-    assert strangers(document, json.loads(msgspec.json.encode(read))) == []
-    assert isinstance(document, dict)
-    return document
-
-
-def strangers(printed: object, known: object, place: str = "") -> list[str]:
-    """List what was printed and no struct knows."""
-    if isinstance(printed, dict) and isinstance(known, dict):
-        missing = [f"{place}.{key}" for key in printed.keys() - known.keys()]
-        return missing + [
-            one
-            for key in printed.keys() & known.keys()
-            for one in strangers(printed[key], known[key], f"{place}.{key}")
-        ]
-    if isinstance(printed, list) and isinstance(known, list):
-        pairs = zip(printed, known, strict=True)
-        return [one for first, second in pairs for one in strangers(first, second, f"{place}[]")]
-    return []
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ async def test_a_debian_machine() -> None:
         free=99000000 << 10,
         is_systemd=True,
         python=machine.Python("/usr/bin/python3", "3.11.2"),
-        manager="/usr/bin/apt-get",
+        installer="/usr/bin/apt-get",
     )
     assert seen.words == "Debian GNU/Linux 12 (bookworm), x86_64, glibc 2.36, Python 3.11.2"
     seen.check()

@@ -116,6 +116,7 @@ async def test_a_deploy_under_load_loses_nothing(conduct: str, local: Local, tmp
     assert deployed is not None
     receipt = deployed.receipt.requests
     assert receipt.failed == 0
+    assert receipt.started == receipt.finished > 0
     grown = status(local, app).requests.since(counted)
     assert (grown.started, grown.finished, grown.failed) == (summary.finished, summary.finished, 0)
 

@@ -85,6 +85,12 @@ class Container:
         script = f'mkdir -p "$(dirname {place})" && cat > {place} && chmod {mode:o} {place}'
         self.exec(["sh", "-euc", script], data=data)
 
+    @property
+    def address(self) -> str:
+        """Give its address on the bridge: for packets that must meet its own firewall and not Docker's proxy."""
+        form = "{{.NetworkSettings.IPAddress}}"
+        return self.engine.docker("inspect", "--format", form, self.name).stdout.decode().strip()
+
     def journal(self, unit: str = "", *, lines: int = 200) -> str:
         """Give the last lines of the journal, of one unit or of all."""
         which = ["--unit", unit] if unit else []

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ __all__ = ["Local", "Ran", "local_server", "write_app"]
 PYTHON = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable
 START_SECONDS = 20.0
 STOP_SECONDS = 30.0
+PORT_OFFSETS, PORT_SPAN = 100, 100  # servers side by side: each hands out ports of instances from another place on
 SERVER_PY = Path(__file__).parent / "apps" / "echo" / "app.py"
 
 
@@ -142,7 +144,8 @@ def local_server(pyz: Path, root: Path, *options: str) -> Iterator[Local]:
     """Run a server of the test's own below `root`."""
     with contextlib.ExitStack() as held:
         ports = [held.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in range(2)]
-    made = Local(pyz, root, ports[0], ports[1], options=options)
+    offset = ("--instance-port-offset", str(random.randrange(PORT_OFFSETS) * PORT_SPAN))
+    made = Local(pyz, root, ports[0], ports[1], options=(*offset, *options))
     (made.home / "local").mkdir(parents=True)
     made.start()
     try:

@@ -54,7 +54,9 @@ def test_a_body_waits_at_the_client_and_arrives(bed: Bed) -> None:
 
 def test_the_wake_is_asked_for_again_every_second(bed: Bed) -> None:
     bed.publish(app(hold=HOLD))
-    bed.client(GET)
+    for _ in range(3):
+        bed.client(GET)
+        bed.settle()
     bed.fact(model.WakeRequested)
     bed.skip(3.2)
     assert sum(isinstance(fact, model.WakeRequested) for fact in bed.read_facts()) in (4, 5)

@@ -169,6 +169,18 @@ def test_what_is_not_done_at_the_deadline_is_cut_and_counted(bed: Bed) -> None:
     assert bed.served().failed == 1
 
 
+def test_of_several_orders_to_leave_the_shortest_counts(bed: Bed) -> None:
+    server = bed.server()
+    bed.publish(app(address(server.port)))
+    client = bed.client(GET)
+    server.accept().head()
+    drain(bed)
+    drain(bed, 3.0)
+    bed.skip(4.0)
+    client.rest()
+    assert gone(bed)
+
+
 def test_a_worker_that_nobody_knows_leaves(bed: Bed) -> None:
     bed.publish(app())
     bed.control.close()

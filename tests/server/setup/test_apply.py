@@ -67,5 +67,5 @@ async def test_a_folder_that_others_use_stays(tmp_path: Path) -> None:
 
 
 async def test_what_cannot_be_done_names_the_step(tmp_path: Path) -> None:
-    with pytest.raises(TakoError, match="cannot write .*nowhere/f .*No such file"):
+    with pytest.raises(TakoError, match=r"cannot write .*nowhere/f .*No such file"):
         await carried_out(steps.WriteFile(PurePosixPath(tmp_path / "nowhere/f"), "x", access(0o600)))
