@@ -18,16 +18,21 @@ LINE_LIMIT = 16_384  # bytes of one line that is shown: longer ones are broken, 
 _BUILD_SECONDS = 3600.0  # a build that takes an hour hangs
 _LAST_SECONDS = 2.0  # for output that is still in the pipe when a daemon that escaped holds it open
 _TAIL = 20  # last lines that an error repeats
+_GUARDED = """exec 3<&0 </dev/null
+(read -r _ <&3; kill -KILL 0) >/dev/null 2>&1 &
+exec 3<&-
+exec /bin/sh -c "$1"
+"""  # its standard input ends when tako does, however that ends: then the guard ends the whole group
 
 
 async def run_build(command: str, folder: Path, report: Callable[[str], None]) -> None:
     """Run `command` through sh in the project; every line of its output goes to `report`.
 
-    Its whole process group is ended when this is cancelled. Raises TakoError when it fails or takes too long.
+    Its whole process group is ended when this is cancelled, and when tako is killed. Raises TakoError when it fails or takes too long.
     """
-    argv = ("/bin/sh", "-c", command)
+    argv = ("/bin/sh", "-c", _GUARDED, "sh", command)
     process = await anyio.open_process(
-        argv, cwd=folder, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT, start_new_session=True
+        argv, cwd=folder, stdin=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
     )
     tail: list[str] = []
 

@@ -87,7 +87,7 @@ def _show_failure(screen: Console, one: Done, *, alone: bool) -> None:
     if error is None:
         return
     if not alone:
-        screen.say(f"{one.server}: {error.message}")
+        screen.say(error.message if error.message.startswith(f"{one.server} ") else f"{one.server}: {error.message}")
         if error.hint:
             screen.say(f"  → {error.hint}")
     failure = getattr(error, "failure", None)

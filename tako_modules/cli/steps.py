@@ -60,11 +60,6 @@ class Shown:
         if step is not None:
             step.end(ok=ok)
 
-    def end_all(self, failed: frozenset[str]) -> None:
-        """All servers are done."""
-        for server in list(self._steps):
-            self.end(server, ok=server not in failed)
-
 
 def sent_text(sent: int, saved: int) -> str:
     """Say how much travelled."""

@@ -20,6 +20,10 @@ class Progress(Protocol):
         """Tell how many bytes of an upload have left."""
         ...
 
+    def end(self, server: str, *, ok: bool = True) -> None:
+        """Say that a server's last step is over."""
+        ...
+
 
 class Silent:
     """Says nothing."""
@@ -31,4 +35,7 @@ class Silent:
         """Say nothing."""
 
     def sent(self, server: str, sent: int, total: int) -> None:
+        """Say nothing."""
+
+    def end(self, server: str, *, ok: bool = True) -> None:
         """Say nothing."""

@@ -94,6 +94,7 @@ class Story:
         except BaseExceptionGroup as group:
             problem = _own(_sole_problem(group))
         finally:
+            self.progress.end(self.target.name, ok=deployed is not None)
             if deployed is None:
                 self.gate.leave(self.target.name)
         return Done(

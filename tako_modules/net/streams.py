@@ -154,7 +154,8 @@ class Stream:
         if not size:
             self._end()
             return
-        self._plan(size)
+        if size == SMALL or self._bulk or self.gone:
+            self._plan(size)
         self._deliver(data)
 
     def _plan(self, size: int) -> None:

@@ -63,7 +63,8 @@ class TlsStream(Stream):
             if not size:
                 self._end()
                 return
-            self._plan(size)
+            if size == SMALL or self._bulk or self.gone:
+                self._plan(size)
             self._cipher_in.write(data)
         if not self._shaking or self._shake():
             self._open()

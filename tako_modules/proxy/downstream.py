@@ -122,6 +122,8 @@ class Client(Connection):
             self._look_up(self.router.view)
         if self._site is None or self.target.startswith(_OWN):
             self._route(self.router.view, path_of(self.target))
+        elif self._body is None:
+            self.begin(self._site)
         else:
             self._begin(self._site)
 

@@ -130,7 +130,7 @@ class Exchange(ABC):
         self.app = app
         self._tries = 0
         self._count = self._pieces = None
-        instance = None if app.queue and self._may_wait(app) else app.choose(self.context.loop.now)
+        instance = None if app.queue.line and self._may_wait(app) else app.choose(self.context.loop.now)
         if instance is None:
             self._wait(app)
         else:

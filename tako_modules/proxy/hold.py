@@ -25,58 +25,58 @@ class Held(Protocol):
 
 
 class Queue:
-    """The waiting requests of one app on one worker."""
+    """The waiting requests of one app on one worker; line: themselves, in their order."""
 
-    __slots__ = ("_batch", "_bytes", "_loop", "_pumping", "_waiting")
+    __slots__ = ("_batch", "_bytes", "_loop", "_pumping", "line")
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
-        self._waiting: deque[Held] = deque()
+        self.line: deque[Held] = deque()
         self._bytes = 0
         self._batch = BATCH
         self._pumping = False
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self.line)
 
     def admit(self, held: Held, waiting: int, size: int) -> bool:
         """Let one wait, unless there are `waiting` of them or they would take more than `size` bytes."""
-        if len(self._waiting) >= waiting or self._bytes + held.weight > size:
+        if len(self.line) >= waiting or self._bytes + held.weight > size:
             return False
-        self._waiting.append(held)
+        self.line.append(held)
         self._bytes += held.weight
         return True
 
     def remove(self, held: Held) -> None:
         """Take one out whose client is gone or has waited too long."""
-        if held in self._waiting:
-            self._waiting.remove(held)
+        if held in self.line:
+            self.line.remove(held)
             self._bytes -= held.weight
 
     def pump(self) -> None:
         """Let go from now on, batch after batch."""
-        if not self._pumping and self._waiting:
+        if not self._pumping and self.line:
             self._pumping = True
             self._batch = BATCH
             self._loop.call_soon(self._pump)
 
     def _pump(self) -> None:
-        for _ in range(min(self._batch, len(self._waiting))):
-            held = self._waiting[0]
+        for _ in range(min(self._batch, len(self.line))):
+            held = self.line[0]
             if not held.release():
                 self._batch = BATCH
                 self._loop.call_later(RETRY_SECONDS, self._pump)
                 return
             self.remove(held)
         self._batch *= 2
-        if self._waiting:
+        if self.line:
             self._loop.call_later(BATCH_SECONDS, self._pump)
         else:
             self._pumping = False
 
     def dissolve(self) -> None:
         """Have all of them answered without an instance."""
-        while self._waiting:
-            held = self._waiting.popleft()
+        while self.line:
+            held = self.line.popleft()
             self._bytes -= held.weight
             held.give_up()

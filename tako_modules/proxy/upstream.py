@@ -47,6 +47,9 @@ class _Way(Enum):
     CHUNKED = auto()  # a body until close for a client that keeps its connection
 
 
+_NO_HEAD = b"\0"  # what no answer begins with
+
+
 class Link:
     """One connection to an instance; idle, or at work for one asker.
 
@@ -78,7 +81,7 @@ class Link:
         self._asker: Asker | None = None
         self._body: bodies.Body | None = None
         self._buffer, self._seen, self._sent, self._flushed = b"", 0, 0, 0
-        self._head, self._kind = b"", h1.BodyKind.NONE
+        self._head, self._kind = _NO_HEAD, h1.BodyKind.NONE
         self._way = _Way.AS_IS
         self.idle_since = context.loop.now
         self.reused = False
@@ -137,7 +140,12 @@ class Link:
         elif self._body is not None:
             self._pass_on(self._asker, self._body, data)
         else:
-            self._read_head(self._asker, self._buffer + data if self._buffer else bytes(data))
+            whole = self._buffer + data if self._buffer else bytes(data)
+            if whole.startswith(self._head):
+                self._buffer, self._seen = b"", 0
+                self._answer(self._asker, self._meaning, whole, len(self._head))
+            else:
+                self._read_head(self._asker, whole)
 
     def on_eof(self) -> None:
         """Take note that the instance sends no more: the end of a body that ends so, else a failure."""
@@ -286,7 +294,8 @@ class Link:
         if keep and instance.keep(self):
             self.reused = True
             self.idle_since = self.context.loop.now
-            self.stream.resume()
+            if self.stream.paused:
+                self.stream.resume()
             self.due(UPSTREAM_IDLE_SECONDS)
         else:
             self.close()

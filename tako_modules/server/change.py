@@ -37,6 +37,7 @@ async def change(entry: Entry, wish: Wish, fence: int, call: Call, control: Cont
         ended = await control.rollouts.run(entry, watch, call.event)
     finally:
         control.leases.unpin(entry.app)
+    await control.publisher.in_force()
     if ended.outcome is not Outcome.SUCCESS:
         raise await control.rollouts.failure(entry.app, watch)
     await control.feeds.refresh()

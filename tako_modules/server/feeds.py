@@ -16,6 +16,7 @@ from .link import Child
 __all__ = ["Feed", "Feeds"]
 
 PACKET = 256 << 10  # bytes of one packet of a worker
+APPLY_SECONDS = 5.0  # a worker that started just now loads its code first
 REFRESH_SECONDS = 0.3  # a worker answers within a turn of its loop; a busy one within some
 SEND_BUFFER = 1 << 20  # bytes: snapshots travel as memfds, so this holds thousands of packets
 
@@ -74,6 +75,7 @@ class Feeds:
         self._last: tuple[bytes, int] | None = None
         self._serial = 0
         self._reported = anyio.Event()
+        self._applied = anyio.Event()
         self.tally = Tally()
 
     def __iter__(self) -> Iterator[Feed]:
@@ -117,6 +119,8 @@ class Feeds:
     def _take(self, one: Feed, fact: feed.Fact) -> None:
         if isinstance(fact, feed.Applied):
             one.applied = (fact.epoch, fact.generation)
+            applied, self._applied = self._applied, anyio.Event()
+            applied.set()
             self._on_change()
         elif isinstance(fact, feed.InFlight):
             self._count(one, fact)
@@ -149,6 +153,13 @@ class Feeds:
     def in_flight(self, instance: str) -> int:
         """Tell how many requests all workers have open at an instance."""
         return sum(one.in_flight.get(instance, 0) for one in self._feeds.values())
+
+    async def applied(self, epoch: int, generation: int) -> None:
+        """Wait until every living worker works by a snapshot; one that does not answer soon is not waited for."""
+        with anyio.move_on_after(APPLY_SECONDS):
+            while any(one.applied < (epoch, generation) and not one.gone for one in self._feeds.values()):
+                changed = self._applied
+                await changed.wait()
 
     def let_go(self, instance: str, epoch: int, generation: int) -> bool:
         """Tell whether every living worker works without an instance and has nothing open at it."""

@@ -73,6 +73,10 @@ class Publisher:
             self._send(apps)
         self._mark_withdrawn()
 
+    async def in_force(self) -> None:
+        """Wait until every worker works by the newest snapshot."""
+        await self._feeds.applied(self._epoch, self._generation)
+
     def _send(self, apps: tuple[feed.AppTraffic, ...]) -> None:
         snapshot = feed.Snapshot(
             epoch=self._epoch,

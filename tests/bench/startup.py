@@ -30,11 +30,11 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def starts(pyz: Path, folder: Path, reps: int) -> list[Start]:
-    """Measure in turns: the empty program, `--version`, `--help`; then the first start of all, which unpacks."""
-    env = {"PATH": os.environ["PATH"], "HOME": str(folder), "XDG_CACHE_HOME": str(folder / "cache")}
+    """Measure in turns the empty program, `--version` and `--help`; the last row is the first start of all, which unpacked."""
+    env = {"PATH": os.environ["PATH"], "HOME": str(folder), "TAKO_CACHE": str(folder / "cache")}
     commands = {"python3 -IS -c pass": [PYTHON, "-IS", "-c", "pass"]}
     commands |= {f"tako {word}": [PYTHON, "-IS", str(pyz), word] for word in BARS}
-    first = _timed(commands["tako --version"], env)
+    first = _timed(commands["tako --help"], env)
     subprocess.run([PYTHON, "-IS", str(pyz), "__warm__"], env=env, check=True)
     for argv in commands.values():
         _timed(argv, env)
@@ -44,7 +44,7 @@ def starts(pyz: Path, folder: Path, reps: int) -> list[Start]:
             taken[name].append(_timed(argv, env))
     base = taken["python3 -IS -c pass"]
     rows = [_start(name, mine, base) for name, mine in taken.items()]
-    return [*rows, _start("tako --version, the first time", [first], base)]
+    return [*rows, _start("tako --help, the first time", [first], base)]
 
 
 def _start(name: str, mine: Sequence[tuple[float, float]], base: Sequence[tuple[float, float]]) -> Start:

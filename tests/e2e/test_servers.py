@@ -8,7 +8,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.kit.bed import Bed
 from tests.kit.container import Container
 from tests.kit.desk import Desk, project
 from tests.kit.local import Ran

@@ -105,7 +105,6 @@ async def _deploy(opened: Session, workspace: Workspace, targets: list[Target], 
     )
     async with _stopped_by_signal(running):
         done = await running.run()
-        shown.end_all(frozenset(one.server for one in done if one.error is not None))
         error = verdict(done)
         receipt.show(screen, receipt.Facts(job, opened.env, done, build_seconds), error)
         if error is not None:
