@@ -28,7 +28,8 @@ exec /bin/sh -c "$1"
 async def run_build(command: str, folder: Path, report: Callable[[str], None]) -> None:
     """Run `command` through sh in the project; every line of its output goes to `report`.
 
-    Its whole process group is ended when this is cancelled, and when tako is killed. Raises TakoError when it fails or takes too long.
+    Its whole process group is ended when this is cancelled, and when tako is killed.
+    Raises TakoError when it fails or takes too long.
     """
     argv = ("/bin/sh", "-c", _GUARDED, "sh", command)
     process = await anyio.open_process(

@@ -36,7 +36,7 @@ _OWN = (CHALLENGE, STATUS_ALIAS)  # what a path begins with that may be meant fo
 class Client(Connection):
     """One connection of a client."""
 
-    __slots__ = ("_authority", "_fields", "_leaf", "_seen", "_site", "_view", "router")
+    __slots__ = ("_agents", "_authority", "_fields", "_host", "_leaf", "_seen", "_site", "_view", "router")
 
     def __init__(self, context: Context, router: Router, stream: Stream, origin: Origin) -> None:
         super().__init__(context, stream, origin)
@@ -45,7 +45,8 @@ class Client(Connection):
         self.method = self.target = self.request_id = b"-"
         self.identity = b'"ip":"%b","host":"","ua":""' % origin.peer
         self._seen = 0
-        self._fields = b""
+        self._fields = self._host = b""
+        self._agents: list[bytes] = []
         self._authority: bytes | None = None
         self._leaf: Leaf | None = None
         self._site: App | None = None  # the app of the last head's host, where the host alone decides
@@ -139,9 +140,12 @@ class Client(Connection):
         self.block = block = h1.request_block(fields, self.origin.edge, minor, authority)
         if block.upgrade == b"websocket":
             websocket.check_handshake(self.method, fields)
-        agent = headers.quote(b" ".join(headers.find(fields, b"user-agent")))
-        self.identity = b'"ip":"%b","host":"%b","ua":"%b"' % (self.origin.peer, block.host, agent)
-        self._fields, self._authority, self._view = fields, authority, None
+        agents = headers.find(fields, b"user-agent")
+        if block.host != self._host or agents != self._agents:
+            self._host, self._agents, self._view = block.host, agents, None
+            agent = headers.quote(b" ".join(agents))
+            self.identity = b'"ip":"%b","host":"%b","ua":"%b"' % (self.origin.peer, block.host, agent)
+        self._fields, self._authority = fields, authority
 
     def _look_up(self, view: View) -> None:
         """Find the app that all requests for this host go to, if there is no more to ask than the host."""

@@ -219,7 +219,7 @@ class Link:
         size = len(data) - end
         if size == meaning.length and kind is h1.BodyKind.LENGTH:
             self._sent = size
-            slow = asker.send(data if len(out) == end else out + data[end:])
+            slow = asker.send(data if out is self._head else out + data[end:])
             self._complete(asker, keep=meaning.keep, slow=slow)
         elif kind is h1.BodyKind.NONE:
             slow = asker.send(out)

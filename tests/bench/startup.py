@@ -30,7 +30,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def starts(pyz: Path, folder: Path, reps: int) -> list[Start]:
-    """Measure in turns the empty program, `--version` and `--help`; the last row is the first start of all, which unpacked."""
+    """Measure in turns the empty program, `--version` and `--help`; the last row is the first start, which unpacked."""
     env = {"PATH": os.environ["PATH"], "HOME": str(folder), "TAKO_CACHE": str(folder / "cache")}
     commands = {"python3 -IS -c pass": [PYTHON, "-IS", "-c", "pass"]}
     commands |= {f"tako {word}": [PYTHON, "-IS", str(pyz), word] for word in BARS}

@@ -167,6 +167,24 @@ def test_an_on_demand_app_sleeps_and_is_woken_by_its_first_request(local: Local,
     assert version in answer.out
 
 
+def test_a_sleeping_app_that_cannot_start_answers_502_and_says_why(local: Local, tmp_path: Path) -> None:
+    start = json.dumps(["sh", "-c", 'test ! -e "$TAKO_DATA_DIR/broken" && exec python3 app.py'])
+    app = write_app(tmp_path / "ill", "ill", start=start, servers="instances = 0\nidle_timeout = 1")
+    deploy(local, app)
+    end = time.monotonic() + 20
+    while status(local, app).state != "idle":
+        assert time.monotonic() < end
+    broken = local.data / "apps" / "ill" / "shared" / "data" / "broken"
+    broken.touch()
+    answer = local.curl(f"https://ill.localhost:{local.https}/", "-i")
+    assert " 502" in answer.out.splitlines()[0]
+    assert "exited with code 1" in status(local, app).last_error
+    broken.unlink()
+    end = time.monotonic() + 20
+    while " 200" not in local.curl(f"https://ill.localhost:{local.https}/", "-i").out[:20]:
+        assert time.monotonic() < end
+
+
 def test_stopped_it_answers_503_and_started_it_answers_again(local: Local, tmp_path: Path) -> None:
     app = write_app(tmp_path / "halt", "halt")
     deploy(local, app)

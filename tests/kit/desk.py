@@ -107,8 +107,12 @@ class Desk:
         place = ["root@127.0.0.1", "--port", str(server.ssh_port), "--name", name]
         return self.tako("servers", "add", *place, "--host-key", server.host_key_fingerprint, "--yes", *options)
 
-    def know(self, name: str, host: str, port: int) -> None:
-        """Write a server into the inventory that need not be there."""
+    def know(self, name: str, host: str, port: int, host_key: str = "") -> None:
+        """Write a server into the inventory that need not be there; host_key: trust it."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        if host_key:
+            with open(self.home / "known_hosts", "a") as known:
+                known.write(f"[{host}]:{port} {host_key}\n")
         with open(self.home / "config.toml", "a") as inventory:
             inventory.write(f'\n[[servers]]\nname = "{name}"\nhost = "{host}"\nport = {port}\n')
 

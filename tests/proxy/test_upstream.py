@@ -23,6 +23,11 @@ def ask(bed: Bed, request: bytes = GET, room: int = 0) -> tuple[Peer, Peer]:
 PASSED = {
     "length": (GET, OK, OK),
     "empty": (GET, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+    "an old version": (
+        GET,
+        b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    ),
     "no content": (GET, b"HTTP/1.1 204 No Content\r\n\r\n", b"HTTP/1.1 204 No Content\r\n\r\n"),
     "not modified with a length": (
         GET,

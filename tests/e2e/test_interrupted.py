@@ -1,0 +1,242 @@
+"""A deploy that is interrupted at any point leaves one version serving, nothing behind, and the way free for the next.
+
+The interruptions: Ctrl-C, the death of the client, and a connection that goes silent. While each happens requests are
+made, and none of them fails.
+"""
+
+import os
+import re
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+import pytest
+from anyio.abc import Process
+
+from tako_modules.base.clock import SystemClock
+from tests.kit.bed import Bed
+from tests.kit.container import Container
+from tests.kit.desk import ECHO_START, Desk, project
+from tests.kit.line import Line
+from tests.kit.load import Load, Options
+
+BLOB = 6 << 20  # bytes that do not compress: the upload
+RATE = 3 << 20  # bytes a second of the line: the upload takes two seconds
+REACHED_SECONDS = 60.0
+FREE_SECONDS = 35  # a lease that nobody renews runs out after 30
+CLIENT_SECONDS = 60.0  # until a client notices that its connection is gone
+CANCELLED, UNREACHABLE = 5, 4
+LOOK = 0.1
+HANGING_INDEX = """
+import socket
+listener = socket.create_server(("127.0.0.1", 8099))
+held = []
+while True:
+    held.append(listener.accept())
+"""
+PYTHON = 'runtime = "python"\nstart = ["python3", "app.py"]'
+
+
+@dataclass(frozen=True)
+class Running:
+    """A deploy under way: what it has printed, where it runs, what it deploys."""
+
+    machine: Container
+    line: Line
+    name: str
+    folder: Path
+    process: Process
+    said: bytearray
+    passed: int
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A point of a deploy: how a project is written that stays there for a while, and how to see that it is there."""
+
+    reached: Callable[[Running], bool]
+    top: str = ""
+    lines: tuple[str, ...] = ()
+    requirements: str = ""
+    blob: int = 0
+
+
+def on_server(running: Running, script: str) -> bool:
+    return running.machine.exec(["sh", "-c", script], check=False).code == 0
+
+
+STAGES = {
+    "build": Stage(lambda one: (one.folder / "at-build").exists(), top='build = "touch at-build; sleep {nap}"'),
+    "lease": Stage(lambda one: b"taking the lease" in one.said),
+    "upload": Stage(lambda one: one.line.passed - one.passed > BLOB // 2, blob=BLOB),
+    "install": Stage(
+        lambda one: on_server(one, f"pgrep -f '[-]-require-hashes.*' && ls /opt/tako/apps/{one.name}/releases/*/.venv"),
+        requirements=f"--index-url http://127.0.0.1:8099/simple\nsix==1.16.0 --hash=sha256:{'0' * 64}\n",
+    ),
+    "release": Stage(
+        lambda one: on_server(one, f"test -e /opt/tako/apps/{one.name}/shared/data/at-release"),
+        top="release = 'touch $TAKO_DATA_DIR/at-release; sleep {nap}'",
+    ),
+    "swap": Stage(lambda one: b"gets traffic" in one.said, lines=('BOOT_SECONDS = "3"',)),
+}
+SLOW = {
+    (stage, way)
+    for stage in STAGES
+    for way in ("kill", "cut")
+    if stage not in ("upload", "swap")
+}
+CELLS = [
+    pytest.param(stage, way, id=f"{stage}-{way}", marks=[pytest.mark.slow] if (stage, way) in SLOW else [])
+    for way in ("ctrl-c", "kill", "cut")
+    for stage in STAGES
+    if (stage, way) != ("build", "cut")
+]
+
+
+@pytest.fixture(scope="module")
+def machine(bed: Bed) -> Iterator[Container]:
+    """One server for the tests of this module; each has an app, a home and a line of its own."""
+    with bed.container() as made:
+        made.engine.docker("exec", "--detach", made.name, "python3", "-c", HANGING_INDEX)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def owner(machine: Container, tako_pyz: Path, tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """Makes the machine a server, and has the authority of its certificates."""
+    made = Desk(tako_pyz, tmp_path_factory.mktemp("owner"), machine.key)
+    done = made.add(machine, "la")
+    assert done.code == 0, done.err
+    return made
+
+
+@asynccontextmanager
+async def deploying(desk: Desk, machine: Container, line: Line, name: str, folder: Path) -> AsyncIterator[Running]:
+    """Run a deploy beside the block, in a group of its own as under a terminal."""
+    process = await anyio.open_process(
+        desk.argv("deploy", "--yes"),
+        cwd=folder,
+        env=desk.env(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    running = Running(machine, line, name, folder, process, bytearray(), line.passed)
+
+    async def hear() -> None:
+        assert process.stderr is not None
+        async for piece in process.stderr:
+            running.said.extend(piece)
+
+    async with process, anyio.create_task_group() as tasks:
+        tasks.start_soon(hear)
+        yield running
+        if process.returncode is None:
+            process.kill()
+
+
+async def until(met: Callable[[], bool], seconds: float, words: Callable[[], str]) -> None:
+    """Look from beside the loop until something holds."""
+    clock = SystemClock()
+    end = clock.monotonic() + seconds
+    while not await anyio.to_thread.run_sync(met):
+        assert clock.monotonic() < end, words()
+        await clock.sleep(LOOK)
+
+
+def interrupt(way: str, running: Running) -> None:
+    if way == "ctrl-c":
+        os.killpg(running.process.pid, signal.SIGINT)
+    elif way == "kill":
+        running.process.kill()
+    else:
+        running.line.cut()
+
+
+def write(name: str, folder: Path, stage: Stage, nap: str) -> None:
+    """Write the project whose deploy stays at the stage."""
+    start = PYTHON if stage.requirements else ECHO_START
+    project(name, folder, *stage.lines, top=stage.top.format(nap=nap), start=start, scaling="instances = 2")
+    if stage.requirements:
+        text = (folder / "tako.toml").read_text().replace('runtime = "command"\n', "")
+        (folder / "tako.toml").write_text(text)
+        (folder / "requirements.txt").write_text(stage.requirements)
+    if stage.blob:
+        (folder / "blob").write_bytes(secrets.token_bytes(stage.blob))
+
+
+def clean(folder: Path) -> None:
+    """Take away what the stage put beside the app."""
+    for name in ("requirements.txt", "blob", "at-build"):
+        (folder / name).unlink(missing_ok=True)
+
+
+def left_on_server(machine: Container, name: str) -> tuple[list[str], list[str]]:
+    """Name the releases of an app, and what its user runs."""
+    listed = machine.exec(["ls", "-A", f"/opt/tako/apps/{name}/releases"]).out.split()
+    user = machine.exec(["stat", "-c", "%U", f"/opt/tako/apps/{name}/shared/data"]).out.strip()
+    processes = machine.exec(["ps", "-ww", "-u", user, "-o", "args="], check=False).out.splitlines()
+    return listed, [line for line in processes if "__ports__" not in line]
+
+
+def naps(nap: str) -> list[str]:
+    """Find processes on this machine, servers in containers included, that still wait for a stage's end."""
+    return subprocess.run(["pgrep", "-f", f"sleep {re.escape(nap)}"], capture_output=True, text=True).stdout.split()
+
+
+@pytest.mark.parametrize(("at", "way"), CELLS)
+async def test_an_interrupted_deploy(at: str, way: str, owner: Desk, machine: Container, tmp_path: Path) -> None:
+    name, stage, nap = f"{at}-{way}", STAGES[at], f"31.{secrets.randbelow(10**6):06}"
+    host = f"{name}.bed.test"
+    folder = project(name, tmp_path / name, scaling="instances = 2")
+    owner.certify(machine, host)
+    desk = Desk(owner.pyz, tmp_path / "desk", machine.key)
+    in_thread = anyio.to_thread.run_sync
+    load = Options(
+        port=machine.https_port, host=host, ca=str(owner.ca), rate=20, keep_alive=4, fresh=2, slow=1, websockets=1
+    )
+    async with Line.to(machine.ssh_port) as line:
+        desk.know("la", "127.0.0.1", line.port, machine.host_key)
+        old = (await in_thread(desk.deploy, folder)).version
+        async with Load(load) as asking:
+            await asking.until(lambda seen: seen.finished > 5)
+            write(name, folder, stage, nap)
+            line.rate = RATE
+            async with deploying(desk, machine, line, name, folder) as running:
+                await until(lambda: stage.reached(running), REACHED_SECONDS, lambda: running.said.decode())
+                interrupt(way, running)
+                line.rate = 0.0
+                began = time.monotonic()
+                if way == "ctrl-c":
+                    assert await running.process.wait() == CANCELLED, running.said.decode()
+                clean(folder)
+                project(name, folder, 'NEXT = "1"', scaling="instances = 2")
+                if way == "ctrl-c":
+                    serving = (await in_thread(desk.status, folder))["la"].version
+                    assert serving == old
+                wait = () if way == "ctrl-c" else ("--wait", str(FREE_SECONDS))
+                done = await in_thread(lambda: desk.deploy(folder, *wait))
+                print(f"{name}: next deploy done after {time.monotonic() - began:.1f} s", file=sys.stderr)
+                if way == "cut":
+                    with anyio.fail_after(CLIENT_SECONDS):
+                        assert await running.process.wait() == UNREACHABLE, running.said.decode()
+            summary = await asking.stop()
+    assert summary.failed == 0, (summary.failed_by_kind, summary.failures[:5])
+    assert summary.last_version == done.version
+
+    def left() -> tuple[list[str], list[str]]:
+        return left_on_server(machine, name)
+
+    kept = {old, done.version} | (set(summary.versions) - {""})
+    await until(lambda: len(left()[1]) == 2, 15, lambda: repr(left()))
+    assert set(left()[0]) <= kept
+    assert naps(nap) == []
+    [build] = (await in_thread(desk.status, folder))["la"].builds
+    assert build.version == done.version
