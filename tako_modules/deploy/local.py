@@ -5,13 +5,13 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tako_modules.base import files, paths
 from tako_modules.base.clock import Clock
 from tako_modules.base.errors import TakoError, Unreachable
+from tako_modules.base.program import this_program
 from tako_modules.mgmt.client import Client, connect_unix
 from tako_modules.model.server import LOCAL
 from tako_modules.protocol.messages import ServerInfo
@@ -80,7 +80,7 @@ def _lives(pid: int) -> bool:
 
 def serve_argv(path: Path, ports: tuple[int, int]) -> list[str]:
     """Give the command line that starts it."""
-    program = _program()
+    program = this_program()
     options = ["--rootless", "--socket", str(path), "--data-dir", str(paths.local_data_dir())]
     numbers = ["--port", str(ports[0]), "--tls-port", str(ports[1])]
     return [
@@ -93,13 +93,6 @@ def serve_argv(path: Path, ports: tuple[int, int]) -> list[str]:
         "--authority",
         str(paths.home().authority),
     ]
-
-
-def _program() -> list[str]:
-    archive = os.environ.get("TAKO_PYZ", "")
-    if archive:
-        return [sys.executable, "-IS", archive]
-    return [sys.executable, str(Path(__file__).parents[2] / "tako.py")]
 
 
 def _start(argv: Sequence[str], journal: Path) -> "subprocess.Popen[bytes]":

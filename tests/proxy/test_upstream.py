@@ -23,11 +23,6 @@ def ask(bed: Bed, request: bytes = GET, room: int = 0) -> tuple[Peer, Peer]:
 PASSED = {
     "length": (GET, OK, OK),
     "empty": (GET, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
-    "an old version": (
-        GET,
-        b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
-    ),
     "no content": (GET, b"HTTP/1.1 204 No Content\r\n\r\n", b"HTTP/1.1 204 No Content\r\n\r\n"),
     "not modified with a length": (
         GET,
@@ -114,6 +109,14 @@ def test_no_interim_answer_reaches_http_1_0(bed: Bed) -> None:
     client, upstream = ask(bed, GET_OLD)
     upstream.send(b"HTTP/1.1 103 Early Hints\r\n\r\n" + OK)
     assert client.rest().startswith(b"HTTP/1.1 200 OK")
+
+
+def test_an_old_version_is_spoken_to_the_instance_alone(bed: Bed) -> None:
+    client, upstream = ask(bed)
+    upstream.send(b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    assert client.answer() == OK
+    upstream.rest()
+    assert not client.ended
 
 
 BROKEN = {

@@ -1,7 +1,7 @@
 """`__control__`, `__worker__`, `__ports__`, `__static__`: the processes that a server is made of."""
 
 from tako_modules import BUILD, VERSION
-from tako_modules.cli import programs
+from tako_modules.base.program import this_program
 
 __all__ = ["run_control", "run_ports", "run_static", "run_worker"]
 
@@ -10,7 +10,7 @@ def run_control(arguments: list[str]) -> int:
     """Be the control process; its options are one JSON argument."""
     from tako_modules.server import child
 
-    return child.run_control(arguments[0], programs.this(), version=VERSION, build=BUILD)
+    return child.run_control(arguments[0], this_program(), version=VERSION, build=BUILD)
 
 
 def run_worker(arguments: list[str]) -> int:

@@ -5,7 +5,7 @@ import os
 import click
 import msgspec
 
-from tako_modules.cli import programs
+from tako_modules.base.program import this_program
 from tako_modules.server.launch import launch
 from tako_modules.server.options import ServeOptions
 
@@ -37,4 +37,4 @@ def command(workers: int | None, rootless: bool, **given: object) -> None:
         "rootless": rootless or os.geteuid() != 0,
     }
     options = msgspec.convert(chosen, ServeOptions)
-    launch(options, programs.this())
+    launch(options, this_program())

@@ -4,10 +4,10 @@ import os
 import sys
 from pathlib import Path
 
-__all__ = ["this"]
+__all__ = ["this_program"]
 
 
-def this() -> tuple[str, ...]:
+def this_program() -> tuple[str, ...]:
     """Give the argv prefix: the archive when we run from one, else the source tree's tako.py."""
     archive = os.environ.get("TAKO_PYZ", "")
     if archive:
