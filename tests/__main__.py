@@ -20,12 +20,14 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("phase", nargs="*", help=f"{', '.join(phases.PHASES)}; default: {', '.join(phases.EVERYTHING)}")
     parser.add_argument("--all", action="store_true", help="also run the tests marked slow")
-    options = parser.parse_args(arguments)
+    options, rest = parser.parse_known_args(arguments)
+    if rest and "bench" not in options.phase:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if unknown := sorted(set(options.phase) - phases.PHASES.keys()):
         parser.error(f"no phase is called {', '.join(unknown)}; choose from {', '.join(phases.PHASES)}")
     try:
         environment.prepare()
-        outcomes = phases.run(options.phase or phases.EVERYTHING, slow=options.all)
+        outcomes = phases.run(options.phase or phases.EVERYTHING, slow=options.all, rest=rest)
     except Trouble as trouble:
         print(f"tests: {trouble}\ntests: {trouble.hint}", file=sys.stderr)
         return 2

@@ -1,17 +1,21 @@
 """What a person at a terminal gives to SSH: an answer about an unknown host, and passphrases."""
 
-import functools
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import anyio
 import click
 
+from tako_modules.base.text import Secret
 from tako_modules.cli.session import interactive
 from tako_modules.deploy import remote
 from tako_modules.ssh.login import Access, Question
 
 __all__ = ["person_access"]
+
+_TERMINAL = threading.Lock()  # one question at a time, though servers are reached side by side
+_given: dict[Path, Secret] = {}
 
 
 def person_access(*, host_key: str = "", accept_new: bool = False) -> Access:
@@ -24,12 +28,24 @@ def person_access(*, host_key: str = "", accept_new: bool = False) -> Access:
 
 
 async def _ask_host(question: Question) -> bool:
-    words = f"{question.host} is not known yet. Its key is {question.fingerprint} ({question.kind}). Trust it?"
-    return await anyio.to_thread.run_sync(functools.partial(click.confirm, words, default=False, err=True))
+    return await anyio.to_thread.run_sync(_confirm_host, question)
 
 
 async def _ask_passphrase(path: Path) -> str:
-    ask = functools.partial(
-        click.prompt, f"Passphrase of {path}", default="", hide_input=True, show_default=False, err=True
-    )
-    return str(await anyio.to_thread.run_sync(ask))
+    return await anyio.to_thread.run_sync(_prompt_passphrase, path)
+
+
+def _confirm_host(question: Question) -> bool:
+    words = f"{question.host} is not known yet. Its key is {question.fingerprint} ({question.kind}). Trust it?"
+    with _TERMINAL:
+        return click.confirm(words, default=False, err=True)
+
+
+def _prompt_passphrase(path: Path) -> str:
+    """Ask once per file, though several servers may want it."""
+    with _TERMINAL:
+        if path not in _given:
+            _given[path] = Secret(
+                click.prompt(f"Passphrase of {path}", default="", hide_input=True, show_default=False, err=True)
+            )
+        return _given[path].reveal()

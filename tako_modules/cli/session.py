@@ -107,7 +107,9 @@ class Session:
             return
         from tako_modules.deploy import remote
 
-        async with remote.reach_remote(server) as connection:
+        from . import access
+
+        async with remote.reach_remote(server, access.person_access()) as connection:
             yield connection
 
     async def each(

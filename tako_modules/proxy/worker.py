@@ -181,7 +181,8 @@ class Worker:
         self._report()
 
     def _report(self) -> None:
-        self.feed.in_flight(dict(self.roster.busy()))
+        if busy := dict(self.roster.busy()):
+            self.feed.in_flight(busy)
         for app in self.roster.waiting():
             if not app.instances:
                 self.feed.wake(app.id)

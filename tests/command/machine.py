@@ -43,7 +43,7 @@ BED = {
 }
 """Program → package: the bed's containers, and the peers of end-to-end tests."""
 
-BENCH = {"haproxy": "haproxy", "rsync": "rsync"}
+BENCH = {"haproxy": "haproxy", "caddy": "caddy"}
 """Program → package: what benchmarks measure against."""
 
 

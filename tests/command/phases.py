@@ -83,10 +83,13 @@ PHASES = {
 EVERYTHING = ("unit", "file", "bed", "e2e", "alone")
 
 
-def run(names: Sequence[str], *, slow: bool, table: Mapping[str, Phase] = PHASES) -> list[Outcome]:
+def run(
+    names: Sequence[str], *, slow: bool, rest: Sequence[str] = (), table: Mapping[str, Phase] = PHASES
+) -> list[Outcome]:
     """Run the named phases in order, what is missing on the machine installed first.
 
-    slow: also run the tests marked slow. A phase whose forerunner made nothing is not run and counts as failed.
+    slow: also run the tests marked slow; rest: further words for the benchmarks. A phase whose forerunner made nothing
+    is not run and counts as failed.
     """
     names = with_forerunners(names, table)
     machine.install(machine.packages_for({key: value for name in names for key, value in table[name].tools.items()}))
@@ -97,7 +100,7 @@ def run(names: Sequence[str], *, slow: bool, table: Mapping[str, Phase] = PHASES
         outcomes.append(
             Outcome(name=name, passed=False, words=(f"not run: {', '.join(blocked)} failed",))
             if blocked
-            else _phase(name, table[name], slow=slow)
+            else _phase(name, table[name], slow=slow, rest=rest if name == "bench" else ())
         )
     return outcomes
 
@@ -110,13 +113,13 @@ def with_forerunners(names: Sequence[str], table: Mapping[str, Phase] = PHASES) 
     return list(ordered)
 
 
-def _phase(name: str, phase: Phase, *, slow: bool) -> Outcome:
+def _phase(name: str, phase: Phase, *, slow: bool, rest: Sequence[str] = ()) -> Outcome:
     print(f"\n── {name}", flush=True)
     began = time.monotonic()
     words: list[str] = []
     codes: list[int] = []
     for argv in phase.commands:
-        code, closing = _stream(with_slow(argv, slow=slow))
+        code, closing = _stream([*with_slow(argv, slow=slow), *rest])
         codes.append(code)
         words += closing
         if code:

@@ -228,6 +228,7 @@ async def test_an_interrupted_deploy(at: str, way: str, owner: Desk, machine: Co
                     with anyio.fail_after(CLIENT_SECONDS):
                         assert await running.process.wait() == UNREACHABLE, running.said.decode()
             summary = await asking.stop()
+        [build] = (await in_thread(desk.status, folder))["la"].builds
     assert summary.failed == 0, (summary.failed_by_kind, summary.failures[:5])
     assert summary.last_version == done.version
 
@@ -238,5 +239,4 @@ async def test_an_interrupted_deploy(at: str, way: str, owner: Desk, machine: Co
     await until(lambda: len(left()[1]) == 2, 15, lambda: repr(left()))
     assert set(left()[0]) <= kept
     assert naps(nap) == []
-    [build] = (await in_thread(desk.status, folder))["la"].builds
     assert build.version == done.version

@@ -1,5 +1,6 @@
 """`tako servers add`: a bare machine becomes a server."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tako_modules.base.text import NAME, sanitise_name
 from tako_modules.cli import access, session, setup
 from tako_modules.cli.console import Console, console
 from tako_modules.cli.options import Options, chosen, shared
+from tako_modules.config.inventory import VARIABLE
 from tako_modules.deploy import bootstrap, remote
 from tako_modules.deploy.bootstrap import Site
 from tako_modules.model.server import LOCAL, Server
@@ -61,6 +63,11 @@ def command(
     dry_run: bool,
 ) -> None:
     """Make a machine a server: log in as root or with sudo, install this very tako, start it."""
+    if os.environ.get(VARIABLE) and not dry_run:
+        raise UsageError(
+            f"{VARIABLE} stands in for your inventory, where the new server would be written down",
+            hint=f"unset {VARIABLE} and run the same command again",
+        )
     user, _, host = address.rpartition("@")
     login = Login(host=host.strip("[]"), port=port, user=user, name=name)
     keys = _read_keys(public_key) if public_key is not None else ()

@@ -1,9 +1,11 @@
 """Carry out the steps of a plan, one after the other; every one may be done again after a run that was killed."""
 
+import contextlib
 import grp
 import os
 import pwd
 import shutil
+import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -22,8 +24,9 @@ START_SECONDS = 90.0  # for systemd to say that the service is up; its own limit
 STOP_SECONDS = 120.0  # the unit's TimeoutStopSec and some
 UNPACK_SECONDS = 300.0  # for unpacking and compiling on a small machine; it takes three seconds
 HELLO_SECONDS = 30.0  # from a service that is up to a control that answers
+END_SECONDS = 5.0  # for killed processes to be gone; userdel tells when they are not
 LOOK_SECONDS = 0.1
-JOURNAL_LINES = "15"
+JOURNAL_LINES = "5"  # the last words of a service that failed; more are one command away
 
 
 async def carry_out(plan: Sequence[Step], clock: Clock, tell: Callable[[str], None]) -> None:
@@ -39,7 +42,7 @@ async def _carry_out(step: Step, clock: Clock) -> None:
         case steps.MakeFolder() | steps.SetAccess() | steps.WriteFile() | steps.CopyArchive() | steps.Link():
             _put(step)
         case steps.MakeGroup() | steps.MakeUser() | steps.JoinGroup() | steps.DropUser() | steps.DropGroup():
-            await _account(step)
+            await _account(step, clock)
         case steps.DropTree() | steps.DropFile() | steps.DropEmptyFolder():
             _drop(step)
         case steps.KeepData():
@@ -118,15 +121,24 @@ def _drop(step: steps.DropTree | steps.DropFile | steps.DropEmptyFolder) -> None
     path = Path(step.path)
     match step:
         case steps.DropTree():
-            for child in path.iterdir() if step.path == layout.DATA else ():
-                if child.name != layout.BIN.name and child.is_dir() and not child.is_symlink():
-                    shutil.rmtree(child)  # what says that the folder is ours goes last
-            shutil.rmtree(path)
+            _drop_tree(path)
         case steps.DropFile():
             path.unlink(missing_ok=True)
         case steps.DropEmptyFolder():
             if not any(path.iterdir()):
                 path.rmdir()
+
+
+def _drop_tree(path: Path) -> None:
+    """Remove a folder; of ours what says that it is ours goes last, and of a disk's own folder only what is in it."""
+    children = sorted(path.iterdir(), key=lambda child: child.name == layout.BIN.name)
+    for child in children:
+        if child.is_dir() and not child.is_symlink():
+            shutil.rmtree(child)
+        else:
+            child.unlink()
+    if not path.is_mount():
+        path.rmdir()
 
 
 def _keep(step: steps.KeepData, stamp: str) -> None:
@@ -139,7 +151,7 @@ def _keep(step: steps.KeepData, stamp: str) -> None:
 
 
 async def _account(
-    step: steps.MakeGroup | steps.MakeUser | steps.JoinGroup | steps.DropUser | steps.DropGroup,
+    step: steps.MakeGroup | steps.MakeUser | steps.JoinGroup | steps.DropUser | steps.DropGroup, clock: Clock
 ) -> None:
     match step:
         case steps.MakeGroup():
@@ -151,12 +163,32 @@ async def _account(
         case steps.JoinGroup():
             argv = ("usermod", "--append", "--groups", step.group, step.user)
         case steps.DropUser():
+            await _end_processes(pwd.getpwnam(step.name).pw_uid, clock)
             argv = ("userdel", step.name)
         case steps.DropGroup():
             if not _has_group(step.name):
                 return  # userdel takes a user's own group with it, where /etc/login.defs says so
             argv = ("groupdel", step.name)
     await _command(argv, seconds=USER_SECONDS)
+
+
+async def _end_processes(uid: int, clock: Clock) -> None:
+    """End what still runs as a user, for instance a login that asks the server for its status: userdel wants that."""
+    end = clock.monotonic() + END_SECONDS
+    while (pids := _processes(uid)) and clock.monotonic() < end:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        await clock.sleep(LOOK_SECONDS)
+
+
+def _processes(uid: int) -> list[int]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(FileNotFoundError):
+            if folder.stat().st_uid == uid:
+                found.append(int(folder.name))
+    return found
 
 
 def _has_group(name: str) -> bool:

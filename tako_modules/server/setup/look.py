@@ -132,7 +132,7 @@ def _strangers() -> tuple[str, ...]:
     """List the data folder when it is not ours: a run that was killed at once leaves at most an empty `bin`."""
     if os.path.lexists(layout.RECEIPT) or os.path.lexists(layout.CURRENT):
         return ()
-    found = (_names(Path(layout.DATA)) - {layout.BIN.name}) | _names(Path(layout.BIN))
+    found = (_names(Path(layout.DATA)) - {layout.BIN.name, "lost+found"}) | _names(Path(layout.BIN))
     return tuple(sorted(found))
 
 

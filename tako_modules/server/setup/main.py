@@ -1,7 +1,8 @@
 """The programs `__install__` and `__uninstall__`: a request on stdin, lines on stdout, root's rights meanwhile."""
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import anyio
@@ -21,6 +22,7 @@ from .remove import remove
 __all__ = ["LIMIT", "install", "uninstall"]
 
 LIMIT = 1 << 20  # bytes of a request: a few keys
+LOCK = Path("/run/lock/tako-setup")  # held while steps are carried out, also when whoever asked is gone
 Answer = Callable[[bytes, Program, Clock], Awaitable[SetupData]]
 
 
@@ -59,15 +61,27 @@ def _program(archive: str, build: str) -> Program:
 
 async def _install(data: bytes, program: Program, clock: Clock) -> SetupData:
     request = decode_setup(data, InstallRequest)
-    made = plan.install(await look.look(program), request, program)
-    return await _carry_out(made, clock, apply_it=request.apply)
+    with _alone(apply_it=request.apply):
+        made = plan.install(await look.look(program), request, program)
+        return await _carry_out(made, clock, apply_it=request.apply)
 
 
 async def _uninstall(data: bytes, program: Program, clock: Clock) -> SetupData:
     request = decode_setup(data, RemoveRequest)
-    machine = await look.look(program)
-    done = await _carry_out(remove(machine, request), clock, apply_it=request.apply)
+    with _alone(apply_it=request.apply):
+        machine = await look.look(program)
+        done = await _carry_out(remove(machine, request), clock, apply_it=request.apply)
     return SetupData(steps=done.steps, notes=done.notes, problems=done.problems, apps=tuple(machine.apps))
+
+
+@contextmanager
+def _alone(*, apply_it: bool) -> Iterator[None]:
+    """Wait for a run whose connection broke: it ends with the step that it is at, since nobody hears the next one."""
+    if not apply_it:
+        yield
+        return
+    with files.file_lock(LOCK):
+        yield
 
 
 async def _carry_out(made: plan.Plan, clock: Clock, *, apply_it: bool) -> SetupData:
