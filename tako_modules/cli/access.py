@@ -8,7 +8,6 @@ import anyio
 import click
 
 from tako_modules.base.text import Secret
-from tako_modules.cli.session import interactive
 from tako_modules.deploy import remote
 from tako_modules.ssh.login import Access, Question
 
@@ -18,13 +17,13 @@ _TERMINAL = threading.Lock()  # one question at a time, though servers are reach
 _given: dict[Path, Secret] = {}
 
 
-def person_access(*, host_key: str = "", accept_new: bool = False) -> Access:
-    """Make the access of this command: the environment's, and questions where there is a terminal.
+def person_access(*, asks: bool, host_key: str = "", accept_new: bool = False) -> Access:
+    """Make the access of this command: the environment's, and questions where somebody can be asked.
 
     host_key, accept_new: what was typed about an unknown host; `--yes` says nothing about it.
     """
     found = replace(remote.environment_access(), host_key=host_key, accept_new=accept_new)
-    return replace(found, ask=_ask_host, passphrase=_ask_passphrase) if interactive() else found
+    return replace(found, ask=_ask_host, passphrase=_ask_passphrase) if asks else found
 
 
 async def _ask_host(question: Question) -> bool:

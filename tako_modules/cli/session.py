@@ -109,7 +109,7 @@ class Session:
 
         from . import access
 
-        async with remote.reach_remote(server, access.person_access()) as connection:
+        async with remote.reach_remote(server, access.person_access(asks=interactive())) as connection:
             yield connection
 
     async def each(

@@ -35,7 +35,9 @@ async def enter_as_admin(server: Server, user: str) -> AsyncIterator[Site]:
         raise UsageError(
             f"your inventory does not say who may administer {server.name}", hint="name the login: --user root"
         )
-    async with bootstrap.enter(remote.login_of(server, login), access.person_access()) as site:
+    async with bootstrap.enter(
+        remote.login_of(server, login), access.person_access(asks=session.interactive())
+    ) as site:
         yield site
 
 

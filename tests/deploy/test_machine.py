@@ -47,8 +47,8 @@ class Scripted:
         raise AssertionError("looking sends no files")
 
 
-def without(*starts: str, **more: Result) -> Scripted:
-    return Scripted({start: answer for start, answer in {**DEBIAN, **more}.items() if start not in starts})
+def without(start: str = "", more: Mapping[str, Result] | None = None) -> Scripted:
+    return Scripted({command: answer for command, answer in {**DEBIAN, **(more or {})}.items() if command != start})
 
 
 async def test_a_debian_machine() -> None:
@@ -92,9 +92,11 @@ async def test_the_first_python_that_fits(answers: dict[str, bytes], path: str) 
     ("shell", "message"),
     [
         pytest.param(without("test -d /run/systemd/system"), "does not run systemd", id="no systemd"),
-        pytest.param(without(**{"uname -s -n -m": Result(out=b"Darwin m arm64")}), "Darwin, not Linux", id="macOS"),
+        pytest.param(without(more={"uname -s -n -m": Result(out=b"Darwin m arm64")}), "Darwin, not Linux", id="macOS"),
         pytest.param(
-            without(**{"df -Pk /opt": Result(out=b"h\n/dev/a 1 1 1000 99% /\n")}), "only 0 MiB are free", id="full disk"
+            without(more={"df -Pk /opt": Result(out=b"h\n/dev/a 1 1 1000 99% /\n")}),
+            "only 0 MiB are free",
+            id="full disk",
         ),
     ],
 )

@@ -86,12 +86,7 @@ STAGES = {
     ),
     "swap": Stage(lambda one: b"gets traffic" in one.said, lines=('BOOT_SECONDS = "3"',)),
 }
-SLOW = {
-    (stage, way)
-    for stage in STAGES
-    for way in ("kill", "cut")
-    if stage not in ("upload", "swap")
-}
+SLOW = {(stage, way) for stage in STAGES for way in ("kill", "cut") if stage not in ("upload", "swap")}
 CELLS = [
     pytest.param(stage, way, id=f"{stage}-{way}", marks=[pytest.mark.slow] if (stage, way) in SLOW else [])
     for way in ("ctrl-c", "kill", "cut")
@@ -200,7 +195,7 @@ async def test_an_interrupted_deploy(at: str, way: str, owner: Desk, machine: Co
     desk = Desk(owner.pyz, tmp_path / "desk", machine.key)
     in_thread = anyio.to_thread.run_sync
     load = Options(
-        port=machine.https_port, host=host, ca=str(owner.ca), rate=20, keep_alive=4, fresh=2, slow=1, websockets=1
+        port=machine.https_port, host=host, ca=str(owner.ca), rate=20, keep_alive=4, fresh=2, slow=1, websockets=0
     )
     async with Line.to(machine.ssh_port) as line:
         desk.know("la", "127.0.0.1", line.port, machine.host_key)

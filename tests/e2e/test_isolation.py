@@ -89,8 +89,14 @@ def test_an_app_reaches_nothing_of_another_or_of_the_server(desk: Desk, machine:
     machine.shell(f"echo secret > {APPS}/victim/shared/data/kept; chmod 644 {APPS}/victim/shared/data/kept")
     attempts = [
         *(("read", f"{APPS}/victim/{path}") for path in ("current/app.py", f"{version}/.env", "shared/data/kept")),
-        *(("list", f"{APPS}/victim{path}") for path in ("", "/releases", "/shared/data", "/shared/logs", "/.deploy_lock")),
-        *(("list", f"/opt/tako/{path}") for path in ("certs", "uploads", "logs", "access", "tmp/victim", "cache/victim")),
+        *(
+            ("list", f"{APPS}/victim{path}")
+            for path in ("", "/releases", "/shared/data", "/shared/logs", "/.deploy_lock")
+        ),
+        *(
+            ("list", f"/opt/tako/{path}")
+            for path in ("certs", "uploads", "logs", "access", "tmp/victim", "cache/victim")
+        ),
         *(("list", path) for path in ("/home/tako", "/home/tako/.ssh", "/run/tako", "/root")),
         ("link", f"{APPS}/victim/current"),
         ("read", "/opt/tako/runtime-state.sqlite3"),

@@ -40,6 +40,11 @@ def picture(server: Container) -> list[str]:
     return server.exec(["python3", "-c", PICTURE]).out.splitlines()
 
 
+def outside(lines: list[str]) -> list[str]:
+    """A picture without the server's own data, which a running server changes."""
+    return [line for line in lines if not line.startswith("/opt/tako/")]
+
+
 @pytest.fixture
 def desk(server: Container, tako_pyz: Path, tmp_path: Path) -> Desk:
     """The computer in front of the bare machine."""
@@ -82,11 +87,11 @@ def test_there_and_back_with_an_app(desk: Desk, server: Container, tmp_path: Pat
     refused = desk.tako("servers", "uninstall", "la", "--yes")
     assert refused.code == 1
     assert "apps are deployed there: shop" in refused.err
-    full = picture(server)
+    full = outside(picture(server))
     removing = ("servers", "uninstall", "la", "--delete-apps", "--purge", "--json")
     planned = steps_of(desk.tako(*removing, "--dry-run"))
     assert any(step.startswith("remove the user tako-") for step in planned)
-    assert picture(server) == full
+    assert outside(picture(server)) == full
     assert steps_of(desk.tako(*removing, "--yes")) == planned
     assert desk.tako("servers", "status", "la").code == 2
 

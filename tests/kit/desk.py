@@ -1,8 +1,8 @@
 """Somebody's computer in front of remote servers: the built file, a home, a key, and a certificate authority to test with.
 
-    desk = Desk(pyz, tmp_path, server.key)
-    desk.add(server, "la")
-    desk.tako("deploy", "--yes", cwd=project("shop", tmp_path / "shop", servers=["la"]))
+desk = Desk(pyz, tmp_path, server.key)
+desk.add(server, "la")
+desk.tako("deploy", "--yes", cwd=project("shop", tmp_path / "shop", servers=["la"]))
 """
 
 import os

@@ -36,6 +36,7 @@ class Options:
 
     host is asked for by SNI and Host, at address:port; ca: file to trust, the system's when empty; plain: no TLS.
     rate: requests a second of the keep-alive and new-connection loops together; 0: as many as they can.
+    path: what is asked for; reads: nothing is posted, for apps that only answer.
     """
 
     port: int
@@ -48,6 +49,8 @@ class Options:
     slow: int = 4
     websockets: int = 2
     rate: float = 0.0
+    path: str = "/"
+    reads: bool = False
 
     def target(self) -> Target:
         """Read the certificates, once for all connections."""
@@ -174,8 +177,8 @@ class Traffic:
         self, connection: Connection, index: int, began: float, headers: dict[str, str] | None = None
     ) -> None:
         """Send the loop's next request and count its answer; raises Failure."""
-        if index % POST_EVERY:
-            response = await connection.request("GET", "/", headers=headers)
+        if self.options.reads or index % POST_EVERY:
+            response = await connection.request("GET", self.options.path, headers=headers)
             _expect_ok(response)
         else:
             self._ids += 1

@@ -15,10 +15,11 @@ from tako_modules.model import snapshot as model
 from tako_modules.net.loop import Loop
 from tako_modules.proxy.worker import Worker
 
-__all__ = ["BARE", "Bed", "Clock", "ImpatientPoller", "Peer", "Server", "address", "app", "bed"]
+__all__ = ["BARE", "ROOM", "Bed", "Clock", "ImpatientPoller", "Peer", "Server", "address", "app", "bed"]
 
 F = TypeVar("F", bound=model.Fact)
 BARE = model.Snapshot(epoch=1, generation=0)
+ROOM = 10_000  # bytes that a kernel takes for a peer that is to be slow
 PATIENCE = 5.0  # real seconds until a test has waited for nothing
 
 
@@ -150,6 +151,7 @@ class Server:
         self.bed = bed
         self.sock = socket.socket()
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM)  # or the kernel takes what nobody reads
         self.sock.bind(("127.0.0.1", port))
         self.sock.listen(64)
         self.sock.setblocking(False)

@@ -5,7 +5,7 @@ import pytest
 from tako_modules.model import snapshot as model
 from tako_modules.proxy.downstream import Client
 
-from .bed import Bed, Server, address, app
+from .bed import ROOM, Bed, Server, address, app
 
 GET = b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -240,7 +240,7 @@ def test_many_pipelined_requests_for_nobody_are_all_answered(bed: Bed, server: S
 
 
 def test_a_client_that_pipelines_and_reads_nothing_is_not_served_for_ever(bed: Bed, server: Server) -> None:
-    client = bed.client(room=10_000)
+    client = bed.client(room=ROOM)
     bed.settle()
     guest = next(iter(bed.worker.context.guests))
     assert isinstance(guest, Client)

@@ -3,7 +3,7 @@
 from tako_modules.http import websocket
 from tako_modules.model import snapshot as model
 
-from .bed import Bed, Peer, Server, address, app
+from .bed import ROOM, Bed, Peer, Server, address, app
 
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
 ASK = (
@@ -21,9 +21,9 @@ HELLO = b"\x81\x05hello"
 GOODBYE = websocket.close_frame(1012)
 
 
-def tunnel(bed: Bed, server: Server, ask: bytes = ASK, yes: bytes = YES) -> tuple[Peer, Peer]:
+def tunnel(bed: Bed, server: Server, ask: bytes = ASK, yes: bytes = YES, room: int = 0) -> tuple[Peer, Peer]:
     """Have a tunnel through the worker."""
-    client = bed.client(ask)
+    client = bed.client(ask, room=room)
     upstream = server.accept()
     upstream.head()
     upstream.send(yes)
@@ -83,7 +83,7 @@ def test_half_close_goes_through(bed: Bed) -> None:
 
 
 def test_a_slow_side_holds_back_the_other(bed: Bed) -> None:
-    client, upstream = tunnel(bed, begun(bed), OTHER, OTHER_YES)
+    client, upstream = tunnel(bed, begun(bed), OTHER, OTHER_YES, room=ROOM)
     size, sent, got = 20 << 20, 0, 0
     piece = b"t" * (1 << 18)
     for _ in range(300):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from .bed import Bed, Peer, address, app
+from .bed import ROOM, Bed, Peer, address, app
 
 GET = b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"
 GET_OLD = b"GET / HTTP/1.0\r\nHost: a.test\r\n\r\n"
@@ -105,6 +105,29 @@ def test_chunks_are_decoded_for_http_1_0(bed: Bed, size: int) -> None:
     assert body == b"abc0123456789"
 
 
+def test_the_same_head_is_written_for_each_client_as_it_needs_it(bed: Bed) -> None:
+    client, upstream = ask(bed)
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"
+    for request, expected in (
+        (b"", chunked),
+        (HEAD, chunked[: chunked.index(b"1\r\nx")]),
+        (GET, chunked),
+    ):
+        if request:
+            client.send(request)
+            upstream.head()
+        upstream.send(expected)
+        assert client.take(len(expected)) == expected
+    old = bed.client(GET_OLD)
+    upstream.head()
+    upstream.send(chunked)
+    assert old.rest() == b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nx"
+    client.send(GET)
+    upstream.head()
+    upstream.send(chunked)
+    assert client.take(len(chunked)) == chunked
+
+
 def test_no_interim_answer_reaches_http_1_0(bed: Bed) -> None:
     client, upstream = ask(bed, GET_OLD)
     upstream.send(b"HTTP/1.1 103 Early Hints\r\n\r\n" + OK)
@@ -165,7 +188,7 @@ def test_an_answer_with_connection_close_costs_only_the_upstream_connection(bed:
 
 
 def test_a_large_answer_to_a_slow_client_is_held_back_at_the_upstream(bed: Bed) -> None:
-    client, upstream = ask(bed, room=10_000)
+    client, upstream = ask(bed, room=ROOM)
     size = 16 << 20
     upstream.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
     sent = 0
@@ -189,7 +212,7 @@ def test_a_large_answer_to_a_slow_client_is_held_back_at_the_upstream(bed: Bed) 
 
 
 def test_a_client_that_takes_nothing_is_cut_in_the_end(bed: Bed) -> None:
-    client, upstream = ask(bed, room=10_000)
+    client, upstream = ask(bed, room=ROOM)
     upstream.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (30 << 20))
     piece = b"x" * (1 << 16)
     for _ in range(400):

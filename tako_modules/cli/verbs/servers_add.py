@@ -72,7 +72,7 @@ def command(
     login = Login(host=host.strip("[]"), port=port, user=user, name=name)
     keys = _read_keys(public_key) if public_key is not None else ()
     wish = Wish(login, _checked_name(name), description, keys, not no_test, dry_run)
-    how = access.person_access(host_key=host_key, accept_new=accept_new_host_key)
+    how = access.person_access(asks=session.interactive(), host_key=host_key, accept_new=accept_new_host_key)
     options = chosen()
     session.run(lambda: _add(wish, how, options, console(options)))
 

@@ -40,7 +40,7 @@ async def _restart(opened: Session, server: Server, user: str) -> HelloData:
 
 
 async def _hello(server: Server, clock: Clock) -> HelloData:
-    how = access.person_access()
+    how = access.person_access(asks=session.interactive())
     end = clock.monotonic() + HELLO_SECONDS
     while True:
         try:
