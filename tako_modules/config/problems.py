@@ -11,6 +11,7 @@ from tako_modules.base.errors import ConfigError
 __all__ = ["BadConfig", "KeyPath", "Problem", "key_text", "nearest", "raise_all"]
 
 KeyPath = tuple[str | int, ...]
+_PROJECT, _INVENTORY = "tako.toml", "config.toml"
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -37,14 +38,23 @@ class BadConfig(ConfigError):
     def __init__(self, file: str, problems: Sequence[Problem]) -> None:
         self.file = file
         self.problems = tuple(sorted(problems, key=lambda problem: problem.line))
+        check = f"then run `{_check(file)}` to check it"
         if len(self.problems) == 1:
-            super().__init__(self.problems[0].text(file), hint=self.problems[0].hint)
+            only = self.problems[0]
+            super().__init__(only.text(file), hint=f"{only.hint}\n{check}" if only.hint else f"correct it, {check}")
             return
         lines = [f"{file} has {len(self.problems)} problems"]
         for problem in self.problems:
             lines.append(problem.text(file))
             lines += [f"    {line}" for line in problem.hint.splitlines()]
-        super().__init__("\n".join(lines), hint=f"correct {file} and run the command again")
+        super().__init__("\n".join(lines), hint=f"correct {file}, {check}")
+
+
+def _check(file: str) -> str:
+    """Name the command that reads a file and changes nothing."""
+    if file == _PROJECT or not file.endswith(".toml") or file.endswith(_INVENTORY):
+        return "tako deploy --plan" if file == _PROJECT else "tako servers ls"
+    return f"tako deploy --plan --config {file}"
 
 
 def raise_all(file: str, problems: Sequence[Problem]) -> None:

@@ -76,7 +76,10 @@ class Client:
             with anyio.fail_after(HELLO_SECONDS):
                 data = await self.call(Hello(protocol_version=PROTOCOL), HelloData)
         except TimeoutError:
-            raise Unreachable(f"{self.name} does not answer: no hello within {HELLO_SECONDS:.0f} s") from None
+            raise Unreachable(
+                f"{self.name} does not answer: no hello within {HELLO_SECONDS:.0f} s",
+                hint="check your network, look with `tako status`, and run the same command again",
+            ) from None
         if data.protocol_version != PROTOCOL:
             older = data.protocol_version < PROTOCOL
             raise VersionMismatch(

@@ -99,7 +99,7 @@ def _broke(entry: Entry, fact: facts.Broke, now: float) -> bool:
         return False
     entry.failures[fact.number] = fact.failure
     entry.instances[fact.number] = replace(
-        one.after(InstanceEvent.BROKEN), admitted=False, withdrawn_at=now, reason=fact.failure.rule
+        one.after(InstanceEvent.BROKEN), admitted=False, withdrawn_at=now, reason=f"failed: {fact.failure.rule}"
     )
     crashed(entry, one, fact.failure.rule, now)
     return True

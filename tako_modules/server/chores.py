@@ -3,7 +3,7 @@
 import os
 import signal
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import anyio
 
@@ -68,11 +68,12 @@ class Chores:
         tell: Callable[[str], Awaitable[None]],
         *,
         seconds: float,
-        gone: anyio.Event | None = None,
+        ends: Sequence[Callable[[], Awaitable[object]]] = (),
     ) -> int:
         """Run a program to its end, telling its lines, and give its exit code (negative: the signal).
 
-        It is ended after `seconds`, and when `gone` is set: its caller has hung up. Raises TakoError, Cancelled.
+        It is ended after `seconds`, and when one of `ends` returns: its caller has hung up, or may do nothing any more.
+        Raises TakoError, Cancelled.
         """
         chore = self._chores[request.id] = _Chore()
         try:
@@ -81,7 +82,7 @@ class Chores:
                 await chore.spawned.wait()
             if chore.problem:
                 raise TakoError(f"{request.argv[0]} could not be started: {chore.problem}")
-            return await self._follow(request, chore, tell, seconds, gone)
+            return await self._follow(request, chore, tell, seconds, ends)
         finally:
             with anyio.CancelScope(shield=True):
                 await self._end(chore)
@@ -93,20 +94,20 @@ class Chores:
         chore: _Chore,
         tell: Callable[[str], Awaitable[None]],
         seconds: float,
-        gone: anyio.Event | None,
+        ends: Sequence[Callable[[], Awaitable[object]]],
     ) -> int:
         left = False
         with anyio.move_on_after(seconds) as limit:
             async with anyio.create_task_group() as tasks:
 
-                async def leave(event: anyio.Event) -> None:
+                async def leave(end: Callable[[], Awaitable[object]]) -> None:
                     nonlocal left
-                    await event.wait()
+                    await end()
                     left = True
                     tasks.cancel_scope.cancel()
 
-                if gone is not None:
-                    tasks.start_soon(leave, gone)
+                for end in ends:
+                    tasks.start_soon(leave, end)
                 async for line in _lines(chore.pipe):
                     await tell(line)
                 await chore.ended.wait()
@@ -117,7 +118,7 @@ class Chores:
                 hint="make it faster, or run it outside of the deploy",
             )
         if left or chore.code is None:
-            raise Cancelled("the client has left; the program was stopped")
+            raise Cancelled("the client has left or lost its lease; the program was stopped")
         return chore.code
 
     async def _end(self, chore: _Chore) -> None:

@@ -14,6 +14,7 @@ from tako_modules.protocol.replies import LeaseData, LeaseHeld
 __all__ = ["LEASE_SECONDS", "Lease", "Leases"]
 
 LEASE_SECONDS = 30.0  # without a renewal; a client renews every 5 s
+LOOK_SECONDS = 1.0  # between looks of what must end with its lease
 
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +79,16 @@ class Leases:
                 hint="run the command again; nothing was changed",
             )
         return lease
+
+    def holds(self, app: str, fence: int) -> bool:
+        """Tell whether a fence still names the lease."""
+        lease = self._alive(app)
+        return lease is not None and lease.fence == fence
+
+    async def lost(self, app: str, fence: int) -> None:
+        """Wait until a fence does not name the lease any more: its holder went silent and somebody may take over."""
+        while self.holds(app, fence):
+            await self._clock.sleep(LOOK_SECONDS)
 
     def pin(self, app: str, fence: int) -> None:
         """Keep a lease alive until `unpin`, whatever the client does."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+import anyio
 import msgspec
 
 from tako_modules.model.deployment import AppState, Counters, Deployment, Rollout
@@ -43,6 +44,7 @@ class Entry:
         self.saved: tuple[Deployment | None, dict[int, Instance]] = (None, {})
         self.watch: Watch | None = None
         self.wake_at: float | None = None
+        self.work = anyio.Lock()  # one install or release command at a time, also when a lease was taken over
 
     @property
     def app(self) -> str:

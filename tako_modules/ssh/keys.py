@@ -131,10 +131,14 @@ async def _agent_keys(agent: asyncssh.SSHAgentClient, only: Sequence[bytes] | No
 
 def _given_key(given: str, passphrase: str | None) -> asyncssh.SSHKey:
     """Read TAKO_SSH_KEY: the key itself, also with its line breaks written as backslash-n, or the path of its file."""
-    hint = "set it to a private key or the path of one, and TAKO_SSH_KEY_PASSPHRASE where it needs a passphrase"
+    hint = (
+        "set it to a private key or the path of one, such as `export TAKO_SSH_KEY=~/.ssh/id_ed25519`, "
+        "and TAKO_SSH_KEY_PASSPHRASE where it needs a passphrase"
+    )
     is_path = "\n" not in given and len(given) <= PATH_LIMIT
     try:
         if "PRIVATE KEY" in given:
+            is_path = False
             return asyncssh.import_private_key(given.replace("\\n", "\n") + "\n", passphrase)
         if not is_path:  # its text must not be shown: it may be a key in another coat
             raise TakoError("TAKO_SSH_KEY holds neither a private key nor a path", hint=hint)
@@ -142,7 +146,8 @@ def _given_key(given: str, passphrase: str | None) -> asyncssh.SSHKey:
     except OSError as error:
         raise TakoError(f"TAKO_SSH_KEY names {given}, which cannot be read: {error.strerror}", hint=hint) from error
     except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
-        raise TakoError(f"TAKO_SSH_KEY cannot be used: {error}", hint=hint) from error
+        place = f" ({given})" if is_path else ""
+        raise TakoError(f"TAKO_SSH_KEY cannot be used{place}: {error}", hint=hint) from error
 
 
 def _open(path: Path, passphrase: str | None) -> asyncssh.SSHKey:

@@ -25,5 +25,11 @@ with _without_libraries():
     import asyncssh
     from asyncssh import public_key
 
-KEY_ALGORITHMS = tuple(each.decode() for each in public_key.get_default_public_key_algs())
+_FIRST = ("ssh-ed25519", "ecdsa-")  # the order of OpenSSH: people compare the fingerprint that `ssh` shows
+KEY_ALGORITHMS = tuple(
+    sorted(
+        (each.decode() for each in public_key.get_default_public_key_algs()),
+        key=lambda name: next((place for place, kind in enumerate(_FIRST) if name.startswith(kind)), len(_FIRST)),
+    )
+)
 CERTIFICATE_ALGORITHMS = tuple(each.decode() for each in public_key.get_default_certificate_algs())

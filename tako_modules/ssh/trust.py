@@ -4,6 +4,7 @@ asyncssh asks in the middle of a handshake, where nobody can wait for a person: 
 question is put outside, and the next attempt finds the answer.
 """
 
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from .library import CERTIFICATE_ALGORITHMS, KEY_ALGORITHMS, asyncssh
 from .login import Access, HostKeyProblem, Question
 
 __all__ = ["Judge"]
+
+SSH_PORT = asyncssh.DEFAULT_PORT
 
 
 class Judge(asyncssh.SSHClient):
@@ -99,8 +102,8 @@ class Judge(asyncssh.SSHClient):
         if self._access.ask is None:
             raise HostKeyProblem(
                 f"the key of {self._host} is not known yet: {question.fingerprint} ({question.kind})",
-                hint=f"check it and add `--host-key {question.fingerprint}`, "
-                "or trust it unseen with `--accept-new-host-key`",
+                hint=f"check it, then run `tako servers add root@{self._address} --host-key {question.fingerprint}`, "
+                "or trust it unseen with `--accept-new-host-key` in its stead",
             )
         if not await self._access.ask(question):
             raise HostKeyProblem(f"the key of {self._host} was not accepted: {question.fingerprint}")
@@ -133,5 +136,16 @@ class Judge(asyncssh.SSHClient):
         shown = f"it now shows {key.get_fingerprint()} ({key.get_algorithm()})" if key else reason
         return HostKeyProblem(
             f"the key of {self._host} has changed: {shown}, which is not the one in {', '.join(places)}",
-            hint="if the machine was set up anew, remove that line and try again; if not, somebody may be in between",
+            hint=f"if the machine was set up anew, remove that line{self._removal(places[0])} and try again; "
+            "if not, somebody may be in between",
         )
+
+    @property
+    def _address(self) -> str:
+        return self._host if self._port == SSH_PORT else f"{self._host} --port {self._port}"
+
+    def _removal(self, place: str) -> str:
+        """Name the command that takes the host's lines out of a file; "" where they stand in a variable."""
+        file = place.rpartition(":")[0]
+        name = self._host if self._port == SSH_PORT else f"[{self._host}]:{self._port}"
+        return f" with `ssh-keygen -f {shlex.quote(file)} -R {shlex.quote(name)}`" if Path(file).is_absolute() else ""

@@ -1,6 +1,7 @@
 """The build command: its lines, its end."""
 
 import os
+import sys
 from pathlib import Path
 
 import anyio
@@ -23,6 +24,7 @@ async def ended(pid: int) -> None:
         os.close(descriptor)
 
 
+ROOT = Path(__file__).resolve().parents[2]
 OUTPUTS = {
     "plain": ("echo a; echo b", ["a", "b"]),
     "both streams": ("echo a; echo b >&2; echo c", ["a", "b", "c"]),
@@ -106,3 +108,16 @@ async def test_a_daemon_that_keeps_the_output_open_holds_nobody_up(tmp_path: Pat
         )
     assert seen == ["a"]
     os.kill(int((tmp_path / "pid").read_text()), 9)
+
+
+async def test_it_ends_with_tako_however_that_ends(tmp_path: Path) -> None:
+    program = "import anyio, sys\nfrom pathlib import Path\nfrom tako_modules.build.run import run_build\n"
+    program += (
+        "anyio.run(run_build, 'sleep 600 & echo $!; wait', Path(sys.argv[1]), lambda line: print(line, flush=True))"
+    )
+    argv = [sys.executable, "-c", program, str(tmp_path)]
+    async with await anyio.open_process(argv, cwd=ROOT, stdin=None, stderr=None) as process:
+        assert process.stdout is not None
+        pid = int(await process.stdout.receive())
+        process.kill()
+        await ended(pid)

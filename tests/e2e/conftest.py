@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit import reliability
 from tests.kit.bed import Bed
 from tests.kit.container import Container
 
@@ -21,6 +22,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.e2e)
             if item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(SECONDS))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Keep the table of interruptions when a run has tried all of them."""
+    passed = terminalreporter.getreports("passed")
+    reliability.keep(one for report in passed for one in reliability.read(report.user_properties))
 
 
 @pytest.fixture(scope="session")

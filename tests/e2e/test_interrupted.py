@@ -9,29 +9,33 @@ import re
 import secrets
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anyio
+import msgspec
 import pytest
 from anyio.abc import Process
 
 from tako_modules.base.clock import SystemClock
+from tests.kit import reliability
 from tests.kit.bed import Bed
 from tests.kit.container import Container
-from tests.kit.desk import ECHO_START, Desk, project
+from tests.kit.desk import ECHO_START, Deployed, Desk, project
 from tests.kit.line import Line
 from tests.kit.load import Load, Options
+from tests.kit.local import Ran
+from tests.kit.spoken import assert_spoken
 
 BLOB = 6 << 20  # bytes that do not compress: the upload
 RATE = 3 << 20  # bytes a second of the line: the upload takes two seconds
 REACHED_SECONDS = 60.0
 FREE_SECONDS = 35  # a lease that nobody renews runs out after 30
 CLIENT_SECONDS = 60.0  # until a client notices that its connection is gone
+SETTLED_SECONDS = 15.0  # until the last old instance has finished its requests and is gone
 CANCELLED, UNREACHABLE = 5, 4
 LOOK = 0.1
 HANGING_INDEX = """
@@ -41,6 +45,7 @@ held = []
 while True:
     held.append(listener.accept())
 """
+in_thread = anyio.to_thread.run_sync
 PYTHON = 'runtime = "python"\nstart = ["python3", "app.py"]'
 
 
@@ -86,12 +91,14 @@ STAGES = {
     ),
     "swap": Stage(lambda one: b"gets traffic" in one.said, lines=('BOOT_SECONDS = "3"',)),
 }
-SLOW = {(stage, way) for stage in STAGES for way in ("kill", "cut") if stage not in ("upload", "swap")}
+SIDE_BY_SIDE = 3  # cells of one test: they wait more than they work
+QUICK = ("upload", "swap")
 CELLS = [
-    pytest.param(stage, way, id=f"{stage}-{way}", marks=[pytest.mark.slow] if (stage, way) in SLOW else [])
-    for way in ("ctrl-c", "kill", "cut")
-    for stage in STAGES
-    if (stage, way) != ("build", "cut")
+    pytest.param("ctrl-c", tuple(STAGES), id="ctrl-c"),
+    pytest.param("kill", QUICK, id="kill"),
+    pytest.param("cut", QUICK, id="cut"),
+    pytest.param("kill", ("build", "lease", "install", "release"), id="kill-elsewhere", marks=pytest.mark.slow),
+    pytest.param("cut", ("lease", "install", "release"), id="cut-elsewhere", marks=pytest.mark.slow),
 ]
 
 
@@ -155,6 +162,13 @@ def interrupt(way: str, running: Running) -> None:
         running.line.cut()
 
 
+async def ends(running: Running, way: str, expected: str, code: int) -> None:
+    """Wait for the interrupted client where it ends by itself: at once after Ctrl-C, when it notices a cut."""
+    if way == expected:
+        with anyio.fail_after(CLIENT_SECONDS):
+            assert await running.process.wait() == code, running.said.decode()
+
+
 def write(name: str, folder: Path, stage: Stage, nap: str) -> None:
     """Write the project whose deploy stays at the stage."""
     start = PYTHON if stage.requirements else ECHO_START
@@ -186,52 +200,111 @@ def naps(nap: str) -> list[str]:
     return subprocess.run(["pgrep", "-f", f"sleep {re.escape(nap)}"], capture_output=True, text=True).stdout.split()
 
 
-@pytest.mark.parametrize(("at", "way"), CELLS)
-async def test_an_interrupted_deploy(at: str, way: str, owner: Desk, machine: Container, tmp_path: Path) -> None:
-    name, stage, nap = f"{at}-{way}", STAGES[at], f"31.{secrets.randbelow(10**6):06}"
-    host = f"{name}.bed.test"
-    folder = project(name, tmp_path / name, scaling="instances = 2")
-    owner.certify(machine, host)
-    desk = Desk(owner.pyz, tmp_path / "desk", machine.key)
-    in_thread = anyio.to_thread.run_sync
-    load = Options(
-        port=machine.https_port, host=host, ca=str(owner.ca), rate=20, keep_alive=4, fresh=2, slow=1, websockets=0
-    )
-    async with Line.to(machine.ssh_port) as line:
-        desk.know("la", "127.0.0.1", line.port, machine.host_key)
-        old = (await in_thread(desk.deploy, folder)).version
-        async with Load(load) as asking:
-            await asking.until(lambda seen: seen.finished > 5)
-            write(name, folder, stage, nap)
-            line.rate = RATE
-            async with deploying(desk, machine, line, name, folder) as running:
-                await until(lambda: stage.reached(running), REACHED_SECONDS, lambda: running.said.decode())
-                interrupt(way, running)
-                line.rate = 0.0
-                began = time.monotonic()
-                if way == "ctrl-c":
-                    assert await running.process.wait() == CANCELLED, running.said.decode()
-                clean(folder)
-                project(name, folder, 'NEXT = "1"', scaling="instances = 2")
-                if way == "ctrl-c":
-                    serving = (await in_thread(desk.status, folder))["la"].version
-                    assert serving == old
-                wait = () if way == "ctrl-c" else ("--wait", str(FREE_SECONDS))
-                done = await in_thread(lambda: desk.deploy(folder, *wait))
-                print(f"{name}: next deploy done after {time.monotonic() - began:.1f} s", file=sys.stderr)
-                if way == "cut":
-                    with anyio.fail_after(CLIENT_SECONDS):
-                        assert await running.process.wait() == UNREACHABLE, running.said.decode()
-            summary = await asking.stop()
-        [build] = (await in_thread(desk.status, folder))["la"].builds
-    assert summary.failed == 0, (summary.failed_by_kind, summary.failures[:5])
-    assert summary.last_version == done.version
+@dataclass(frozen=True)
+class Cell:
+    """One interruption of one app's deploy, with all that it needs."""
 
-    def left() -> tuple[list[str], list[str]]:
-        return left_on_server(machine, name)
+    at: str
+    way: str
+    desk: Desk
+    machine: Container
+    line: Line
+    folder: Path
+    nap: str
 
-    kept = {old, done.version} | (set(summary.versions) - {""})
-    await until(lambda: len(left()[1]) == 2, 15, lambda: repr(left()))
-    assert set(left()[0]) <= kept
-    assert naps(nap) == []
-    assert build.version == done.version
+    @property
+    def name(self) -> str:
+        """The app."""
+        return self.folder.name
+
+    @property
+    def stage(self) -> Stage:
+        """Where the deploy is interrupted."""
+        return STAGES[self.at]
+
+    async def interrupted(self, old: str) -> tuple[Deployed, float]:
+        """Interrupt a deploy, let the next one do its work; gives it and the seconds until it was done."""
+        write(self.name, self.folder, self.stage, self.nap)
+        self.line.rate = RATE
+        async with deploying(self.desk, self.machine, self.line, self.name, self.folder) as running:
+            await until(lambda: self.stage.reached(running), REACHED_SECONDS, running.said.decode)
+            interrupt(self.way, running)
+            self.line.rate = 0.0
+            began = time.monotonic()
+            if self.way == "ctrl-c":
+                code = await running.process.wait()
+                assert_spoken(Ran(code, "", running.said.decode()), CANCELLED)
+                assert (await in_thread(self.desk.status, self.folder))["la"].version == old
+            clean(self.folder)
+            project(self.name, self.folder, 'NEXT = "1"', scaling="instances = 2")
+            wait = () if self.way == "ctrl-c" else ("--wait", str(FREE_SECONDS))
+            done = await in_thread(lambda: self.desk.deploy(self.folder, *wait))
+            took = time.monotonic() - began
+            if self.way == "cut":
+                with anyio.fail_after(CLIENT_SECONDS):
+                    code = await running.process.wait()
+                assert_spoken(Ran(code, "", running.said.decode()), UNREACHABLE)
+        return done, took
+
+    async def settled(self, kept: set[str], served: str) -> None:
+        """Wait until nothing is left of what was interrupted: releases, processes, versions."""
+
+        def left() -> tuple[list[str], list[str]]:
+            return left_on_server(self.machine, self.name)
+
+        await until(lambda: len(left()[1]) == 2, SETTLED_SECONDS, lambda: repr(left()))
+        assert set(left()[0]) <= kept
+        assert naps(self.nap) == []
+        [build] = (await in_thread(self.desk.status, self.folder))["la"].builds
+        assert build.version == served
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the cells of a test are."""
+
+    owner: Desk
+    machine: Container
+    folder: Path
+
+    async def try_cell(self, at: str, way: str) -> reliability.Outcome:
+        """Interrupt one deploy under load; gives what came of it, which must be well."""
+        name, machine = f"{at}-{way}", self.machine
+        host = f"{name}.bed.test"
+        folder = project(name, self.folder / name, scaling="instances = 2")
+        await in_thread(self.owner.certify, machine, host)
+        desk = Desk(self.owner.pyz, self.folder / f"desk-{name}", machine.key)
+        asked = Options(port=machine.https_port, host=host, ca=str(self.owner.ca))
+        async with Line.to(machine.ssh_port) as line:
+            desk.know("la", "127.0.0.1", line.port, machine.host_key)
+            cell = Cell(at, way, desk, machine, line, folder, nap=f"31.{secrets.randbelow(10**6):06}")
+            old = (await in_thread(desk.deploy, folder)).version
+            async with Load(replace(asked, rate=20, keep_alive=4, fresh=2, slow=1, websockets=0)) as load:
+                await load.until(lambda seen: seen.finished > 5)
+                done, took = await cell.interrupted(old)
+                summary = await load.stop()
+            await cell.settled({old, done.version, *summary.versions}, done.version)
+        assert summary.failed == 0, (name, summary.failed_by_kind, summary.failures[:5])
+        assert summary.last_version == done.version, name
+        return reliability.Outcome(at, way, round(took, 1), summary.finished, summary.failed)
+
+
+@pytest.mark.parametrize(("way", "stages"), CELLS)
+async def test_interrupted_deploys(
+    way: str,
+    stages: tuple[str, ...],
+    owner: Desk,
+    machine: Container,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
+) -> None:
+    place, turns = Place(owner, machine, tmp_path), anyio.CapacityLimiter(SIDE_BY_SIDE)
+
+    async def one(at: str) -> None:
+        async with turns:
+            outcome = await place.try_cell(at, way)
+        record_property(reliability.PROPERTY, msgspec.to_builtins(outcome))
+
+    async with anyio.create_task_group() as cells:
+        for at in stages:
+            cells.start_soon(one, at)

@@ -1,6 +1,7 @@
 """A bare machine becomes a server, and apps of three kinds answer on it by their routes."""
 
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tests.kit.desk import Desk, project
 
 APPS = Path(__file__).resolve().parents[1] / "kit" / "apps"
 HOSTS = ("hello.bed.test", "asgi.bed.test", "site.bed.test")
+ADD_SECONDS, FIRST_SECONDS, AGAIN_SECONDS = 60, 15, 8
 SYSTEM = ("/etc", "/usr/local", "/opt", "/home", "/root", "/var/lib/tako")
 
 
@@ -28,9 +30,18 @@ def desk(machine: Container, tako_pyz: Path, tmp_path_factory: pytest.TempPathFa
     """The computer in front of it; the machine is a server called `la` when this returns."""
     made = Desk(tako_pyz, tmp_path_factory.mktemp("desk"), machine.key)
     assert machine.found_of(ABSENT) == []
+    began = time.monotonic()
     done = made.add(machine, "la")
     assert done.code == 0, done.err
+    assert within(began, ADD_SECONDS, "servers add")
     return made
+
+
+def within(began: float, bound: float, what: str) -> bool:
+    """Tell whether something was done in time, and how long it took."""
+    took = time.monotonic() - began
+    print(f"{what}: {took:.1f} s")
+    return took <= bound
 
 
 def test_adding_a_server_again_changes_nothing(desk: Desk, machine: Container) -> None:
@@ -52,7 +63,13 @@ def test_three_kinds_of_app_answer_by_their_routes(desk: Desk, machine: Containe
         copied("asgi", tmp_path / "asgi"),
         copied("site", tmp_path / "site"),
     ]
-    versions = [desk.deploy(folder).version for folder in folders]
+    began = time.monotonic()
+    versions = [desk.deploy(folders[0]).version]
+    assert within(began, FIRST_SECONDS, "first deploy")
+    began = time.monotonic()
+    assert desk.deploy(folders[0]).version == versions[0]
+    assert within(began, AGAIN_SECONDS, "unchanged deploy")
+    versions += [desk.deploy(folder).version for folder in folders[1:]]
     desk.certify(machine, *HOSTS)
     hello = desk.curl(machine, f"https://{HOSTS[0]}/", "-i", "--retry", "5", "--retry-all-errors")
     assert hello.code == 0, hello.err

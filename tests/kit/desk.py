@@ -1,4 +1,4 @@
-"""Somebody's computer in front of remote servers: the built file, a home, a key, and a certificate authority to test with.
+"""Somebody's computer in front of remote servers: the built file, a home, a key, and an authority for certificates.
 
 desk = Desk(pyz, tmp_path, server.key)
 desk.add(server, "la")

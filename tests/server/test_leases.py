@@ -3,6 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
+import anyio
 import msgspec
 import pytest
 
@@ -106,3 +107,16 @@ def test_given_back_while_a_rollout_runs_it_ends_with_it(desk: Desk) -> None:
         desk.leases.take("shop", BOB)
     desk.leases.unpin("shop")
     assert desk.leases.held("shop") is None
+
+
+async def test_what_a_lease_allows_ends_with_it(desk: Desk) -> None:
+    lease = desk.leases.take("shop", ANN)
+    desk.clock.advance(LEASE_SECONDS - 1)
+    assert desk.leases.holds("shop", lease.fence)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(desk.leases.lost, "shop", lease.fence)
+        await anyio.wait_all_tasks_blocked()
+        desk.clock.advance(1)
+        desk.leases.take("shop", BOB)
+        await anyio.wait_all_tasks_blocked()
+    assert not desk.leases.holds("shop", lease.fence)

@@ -81,12 +81,13 @@ async def _add(wish: Wish, how: Access, options: Options, screen: Console) -> No
     async with bootstrap.enter(wish.login, how) as site:
         screen.say(f"{wish.login.host}: {site.seen.words}")
         site.seen.check()
-        server = _server(wish, site)
-        await _ensure_python(site, wish, options)
         keys = wish.keys or _login_key(site)
+        _server(wish, site)  # a name that is taken is told before anything is asked or installed
+        await _ensure_python(site, wish, options, screen)
+        server = _server(wish, site)
         done = await setup.plan_and_apply(
             lambda apply: site.install(keys, apply=apply, tell=screen.say, progress=screen.say),
-            question=f"Make {server.host} a server by these steps?",
+            question=f"Make {server.host} a server?",
             dry=wish.is_dry,
             options=options,
             screen=screen,
@@ -96,7 +97,7 @@ async def _add(wish: Wish, how: Access, options: Options, screen: Console) -> No
         _tell(screen, server, done, dry=wish.is_dry)
 
 
-async def _ensure_python(site: Site, wish: Wish, options: Options) -> None:
+async def _ensure_python(site: Site, wish: Wish, options: Options, screen: Console) -> None:
     if site.seen.python is not None or not site.seen.installer:
         return
     if wish.is_dry:
@@ -106,7 +107,8 @@ async def _ensure_python(site: Site, wish: Wish, options: Options) -> None:
             hint="run it without --dry-run, or install python3 there first",
         )
     session.confirm(options, f"There is no Python 3.11 or newer. Install it by {site.seen.installer}?")
-    await site.install_python()
+    with screen.step(f"installing Python by {site.seen.installer}"):
+        await site.install_python()
 
 
 def _login_key(site: Site) -> tuple[str, ...]:

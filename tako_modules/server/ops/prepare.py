@@ -1,5 +1,7 @@
 """prepare: make an uploaded release ready to run: logs link, `.env`, dependencies, ownership."""
 
+from functools import partial
+
 import anyio
 import msgspec
 
@@ -13,6 +15,7 @@ from tako_modules.protocol.replies import FailureData, LineEvent, PrepareData
 from ..control import Control, check_id
 from ..host import Identity
 from ..ledger import release_of
+from ..registry import Entry
 
 __all__ = ["INSTALL_SECONDS", "answer"]
 
@@ -28,6 +31,13 @@ async def answer(request: Prepare, call: Call, control: Control) -> PrepareData:
     if not path.is_dir():
         raise Refused(f"{request.version} was not uploaded", code="not_found", hint="run `tako deploy` again")
     entry = control.entry(request.app)
+    async with entry.work:
+        return await _answer(request, call, control, entry)
+
+
+async def _answer(request: Prepare, call: Call, control: Control, entry: Entry) -> PrepareData:
+    control.leases.check(request.app, request.fence)  # it may have run out while another one's work was ended
+    path = control.host.paths.app(request.app).release(request.version)
     release = release_of(entry, request.version)
     if release.prepared and release.recipe == request.recipe:
         control.ledger.save_release(entry, msgspec.structs.replace(release, env=request.env))
@@ -35,30 +45,31 @@ async def answer(request: Prepare, call: Call, control: Control) -> PrepareData:
     who = await control.host.ensure_user(request.app, entry.deployment.uid)
     wanted = msgspec.structs.replace(release, env=request.env, recipe=request.recipe)
     try:
-        await _prepare(wanted, who, call, control)
+        await _prepare(wanted, who, call, control, request.fence)
     except BaseException:
-        with anyio.CancelScope(shield=True):
-            await control.tidy(request.app, give_up=request.version)
+        if control.leases.holds(request.app, request.fence):  # else the release is the next one's to use or to remove
+            with anyio.CancelScope(shield=True):
+                await control.tidy(request.app, give_up=request.version)
         raise
     control.leases.check(request.app, request.fence)
     control.ledger.save_release(entry, msgspec.structs.replace(wanted, prepared=True))
     return PrepareData(path=str(path))
 
 
-async def _prepare(release: Release, who: Identity, call: Call, control: Control) -> None:
+async def _prepare(release: Release, who: Identity, call: Call, control: Control, fence: int) -> None:
     path = control.host.paths.app(release.app).release(release.version)
     in_thread = anyio.to_thread.run_sync
     recipe = release.recipe
     if recipe is not None and recipe.install:
         await in_thread(control.host.open_release, path, who)
         for argv in recipe.install:
-            await _install(release, argv, call, control)
+            await _install(release, argv, call, control, fence)
     control.host.link_logs(path)
     await in_thread(control.host.seal_release, path, who)
     control.host.write_env(path, release.version, who)
 
 
-async def _install(release: Release, argv: tuple[str, ...], call: Call, control: Control) -> None:
+async def _install(release: Release, argv: tuple[str, ...], call: Call, control: Control, fence: int) -> None:
     lines: list[str] = []
 
     async def tell(text: str) -> None:
@@ -67,7 +78,8 @@ async def _install(release: Release, argv: tuple[str, ...], call: Call, control:
         await call.event(LineEvent(text=text))
 
     task = control.crew.install_task(release, argv)
-    code = await control.crew.chores.run(task, tell, seconds=INSTALL_SECONDS, gone=call.gone)
+    ends = (call.gone.wait, partial(control.leases.lost, release.app, fence))
+    code = await control.crew.chores.run(task, tell, seconds=INSTALL_SECONDS, ends=ends)
     if code == 0:
         return
     failure = FailureData(

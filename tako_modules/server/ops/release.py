@@ -1,5 +1,7 @@
 """release: the project's own command, once per deploy, before any traffic moves."""
 
+from functools import partial
+
 from tako_modules.base.errors import Refused
 from tako_modules.mgmt.server import Call
 from tako_modules.protocol.messages import RunRelease
@@ -17,7 +19,8 @@ async def answer(request: RunRelease, call: Call, control: Control) -> ExitData:
     """Run it in the prepared release as the app's user; its lines are streamed."""
     check_id(request.app)
     control.leases.check(request.app, request.fence)
-    release = release_of(control.entry(request.app), request.version)
+    entry = control.entry(request.app)
+    release = release_of(entry, request.version)
     if not release.prepared:
         raise Refused(f"{request.version} is not prepared", code="not_found", hint="run `tako deploy` again")
 
@@ -25,5 +28,8 @@ async def answer(request: RunRelease, call: Call, control: Control) -> ExitData:
         await call.event(LineEvent(text=text))
 
     task = control.crew.command_task(release, request.run)
-    code = await control.crew.chores.run(task, tell, seconds=min(request.timeout, LONGEST), gone=call.gone)
+    ends = (call.gone.wait, partial(control.leases.lost, request.app, request.fence))
+    async with entry.work:
+        control.leases.check(request.app, request.fence)
+        code = await control.crew.chores.run(task, tell, seconds=min(request.timeout, LONGEST), ends=ends)
     return ExitData(exit_code=code)

@@ -1,4 +1,4 @@
-"""An app that tries to reach what is not its own and tells how that ended: `POST /` with a JSON list of [attempt, target].
+"""An app that tries to reach what is not its own and tells the end: `POST /` with a JSON list of [attempt, target].
 
 Each answer is an error's name (EACCES), or `got: ...` where the attempt succeeded. `GET /env` gives its environment,
 `GET /self` what it may do: user, groups, capabilities, open descriptors.
@@ -64,8 +64,8 @@ def become(target: str) -> str:
 
 ATTEMPTS: dict[str, Callable[[str], str]] = {
     "read": read,
-    "list": lambda target: repr(os.listdir(target)),
-    "link": os.readlink,
+    "list": lambda target: repr(list(Path(target).iterdir())),
+    "link": lambda target: str(Path(target).readlink()),
     "append": append,
     "connect": connect,
     "signal": signal,
@@ -90,9 +90,8 @@ def own() -> dict[str, object]:
     words = dict(line.split(":\t", 1) for line in Path("/proc/self/status").read_text().splitlines())
     kept = {name: words[name] for name in ("Uid", "Gid", "Groups", "CapEff", "CapPrm", "CapBnd", "NoNewPrivs")}
     umask = os.umask(0o077)
-    open_files = [os.readlink(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd") if int(name) < 3]
-    high = [int(name) for name in os.listdir("/proc/self/fd")]
-    return {**kept, "umask": umask, "standard": open_files, "descriptors": high, "cwd": os.getcwd()}
+    descriptors = [int(path.name) for path in Path("/proc/self/fd").iterdir()]
+    return {**kept, "umask": umask, "descriptors": descriptors}
 
 
 class Handler(BaseHTTPRequestHandler):
