@@ -1,7 +1,7 @@
 """What people and programs see: progress on standard error, results on standard output, or one JSON document.
 
-A terminal gets moving lines (rich, imported with the first step); a pipe, `--plain`, NO_COLOR and TERM=dumb get one
-plain line per step.
+A terminal gets moving lines (rich, imported with the first step; it takes NO_COLOR); a pipe, `--plain` and TERM=dumb
+get one plain line per step.
 """
 
 import os
@@ -193,7 +193,7 @@ def display_for(options: Options, stream: TextIO) -> Display:
     """Choose how steps are shown on a stream."""
     if options.quiet:
         return Mute()
-    if options.plain or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or not stream.isatty():
+    if options.plain or os.environ.get("TERM") == "dumb" or not stream.isatty():
         return Plain(stream)
     from .live import Live
 

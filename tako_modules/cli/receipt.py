@@ -18,6 +18,7 @@ __all__ = ["Facts", "failure_lines", "show", "url"]
 HTTPS = 443
 LOG_LINES = 20
 BODY = 200
+COLUMNS = 80  # the narrowest terminal that people have
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +108,26 @@ def _show_success(screen: Console, facts: Facts, one: Done) -> None:
         times = f"healthy after {duration_text(made.healthy_after)}, traffic after {duration_text(made.admitted_after)}"
         screen.line(f"  instance {made.id}  port {made.port}  {times}")
     phases = {"build": facts.build_seconds, **one.phases}
-    screen.line("  " + " · ".join(f"{name} {duration_text(seconds)}" for name, seconds in phases.items()))
+    _show_list(screen, [f"{name} {duration_text(seconds)}" for name, seconds in phases.items()], " · ")
     screen.line(f"  {sent_text(one.sent, one.saved)}")
-    screen.line(
-        f"  requests meanwhile: {counts.started} started, {counts.finished} finished, {counts.failed} failed"
-        + (f", longest wait {counts.longest_wait} ms" if counts.started else "")
-    )
+    seen = [f"{counts.started} started", f"{counts.finished} finished", f"{counts.failed} failed"]
+    if counts.started:
+        seen.append(f"longest wait {counts.longest_wait} ms")
+    _show_list(screen, [f"requests meanwhile: {seen[0]}", *seen[1:]], ", ")
     for warning in deployed.warnings:
         screen.warn(warning)
+
+
+def _show_list(screen: Console, parts: Sequence[str], joint: str) -> None:
+    """Print parts on one line, or on more where they do not fit."""
+    line = f"  {parts[0]}"
+    for part in parts[1:]:
+        if len(line) + len(joint) + len(part) > COLUMNS:
+            screen.line(f"{line}{joint}".rstrip())
+            line = f"    {part}"
+        else:
+            line += f"{joint}{part}"
+    screen.line(line)
 
 
 def _document(facts: Facts, error: TakoError | None) -> dict[str, object]:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from tests.kit.local import Local, write_app
+from tests.kit.local import Local
+from tests.kit.projects import local_project
 
 __all__ = ["Deploy", "deploys"]
 
@@ -37,13 +38,13 @@ class _Receipt(msgspec.Struct, frozen=True):
 
 def deploys(server: Local, reps: int) -> list[Deploy]:
     """Deploy a small app again and again, then one of 200 MB: first, unchanged, one file changed."""
-    small = write_app(server.root / "small", "small")
+    small = local_project("small", server.root / "small")
     rows = [
         _deploy(server, small, "small app, first"),
         _middle([_deploy(server, small, "small app, unchanged") for _ in range(reps)]),
         _middle([_changed(server, small, number, "small app, one file changed") for number in range(reps)]),
     ]
-    large = write_app(server.root / "large", "large")
+    large = local_project("large", server.root / "large")
     (large / "files").mkdir()
     for number in range(BIG_FILES):
         (large / "files" / f"{number}.bin").write_bytes(os.urandom(BIG_BYTES))

@@ -93,7 +93,7 @@ def test_a_document_is_for_json(stream: io.StringIO, capsys: pytest.CaptureFixtu
         (Options(), None, "Live"),
         (Options(plain=True), None, "Plain"),
         (Options(quiet=True), None, "Mute"),
-        (Options(), ("NO_COLOR", "1"), "Plain"),
+        (Options(), ("NO_COLOR", "1"), "Live"),
         (Options(), ("TERM", "dumb"), "Plain"),
     ],
     ids=["terminal", "plain", "quiet", "no color", "dumb"],

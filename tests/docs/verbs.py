@@ -48,7 +48,8 @@ VARIABLES = (
     ("`TAKO_KNOWN_HOSTS`", "Host keys that are trusted beside the files: lines of a known_hosts file, or its path."),
     ("`SSH_AUTH_SOCK`", "The SSH agent whose keys are tried."),
     ("`TAKO_CACHE`", "Where the built file unpacks itself; else it finds a place of its own."),
-    ("`NO_COLOR`, `TERM=dumb`", "No colours and no moving lines, as `--plain`."),
+    ("`NO_COLOR`", "No colours."),
+    ("`TERM=dumb`", "No colours and no moving lines, as `--plain`."),
     ("`XDG_DATA_HOME`, `XDG_RUNTIME_DIR`", "Where the server `local` keeps its data and its socket."),
 )
 EXITS: tuple[tuple[type[errors.TakoError], str, str], ...] = (

@@ -8,6 +8,8 @@ import pytest
 from tests.kit import reliability
 from tests.kit.bed import Bed
 from tests.kit.container import Container
+from tests.kit.desk import Desk
+from tests.kit.local import Local, local_server
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "dist" / "tako.pyz"
@@ -56,6 +58,29 @@ def server_with_file(server: Container, tako_pyz: Path) -> Container:
     """Give a server that has the file as `tako` and nothing else of ours."""
     server.copy_in(tako_pyz, PLACE, mode=0o755)
     return server
+
+
+@pytest.fixture(scope="module")
+def local(tako_pyz: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+    """Give one server on this machine to all tests of a module; each deploys apps of its own."""
+    with local_server(tako_pyz, tmp_path_factory.mktemp("local")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def machine(bed: Bed) -> Iterator[Container]:
+    """Give one bare machine to all tests of a module."""
+    with bed.container() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def desk(machine: Container, tako_pyz: Path, tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """Give the computer in front of the machine, which is a server called `la` when this returns."""
+    made = Desk(tako_pyz, tmp_path_factory.mktemp("desk"), machine.key)
+    done = made.add(machine, "la")
+    assert done.code == 0, done.err
+    return made
 
 
 @pytest.fixture(scope="module")

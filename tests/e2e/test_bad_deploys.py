@@ -1,11 +1,7 @@
 """A deploy that cannot be good says why, changes nothing, and does not stand in the way of the next one."""
 
 import json
-import os
 import re
-import socket
-import stat
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +10,21 @@ import pytest
 
 from tako_modules.model.deployment import Counters
 from tako_modules.protocol.replies import StatusData
-from tests.kit.local import Local, local_server, write_app
+from tests.kit import desk as desks
+from tests.kit.container import Container
+from tests.kit.desk import Desk
+from tests.kit.projects import project
 from tests.kit.spoken import assert_spoken
 
 FAILED = 1
+SOCKET = "/run/tako/tako.sock"
+ASK = """
+import socket, sys
+asked = socket.socket(socket.AF_UNIX)
+asked.connect(sys.argv[1])
+asked.sendall(sys.argv[2].encode() + b"\\n")
+print(asked.makefile().readline())
+"""
 APPS = Path(__file__).resolve().parents[1] / "kit" / "apps"
 TALK = "import sys, time\nfor number in range(40): print(f'line {number}', flush=True)\n"
 LINES = re.compile(r"^    line (\d+)$", re.MULTILINE)
@@ -63,28 +70,9 @@ CASES = {
 }
 
 
-@pytest.fixture(scope="module")
-def local(tako_pyz: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
-    """One server for the tests of this module; each deploys apps of its own."""
-    with local_server(tako_pyz, tmp_path_factory.mktemp("local")) as made:
-        yield made
-
-
-class _Server(msgspec.Struct, frozen=True):
-    server: str
-    result: StatusData
-
-
-class _Document(msgspec.Struct, frozen=True):
-    servers: tuple[_Server, ...]
-
-
-def status(local: Local, folder: Path) -> StatusData:
+def status(desk: Desk, folder: Path) -> StatusData:
     """What `status --json` tells, without what may differ: uptime, counters, and why the last attempt failed."""
-    done = local.tako("status", "--json", cwd=folder)
-    assert done.code == 0, done.err
-    [server] = msgspec.json.decode(done.out, type=_Document).servers
-    state = server.result
+    state = desk.status(folder)["la"]
     quiet = tuple(
         msgspec.structs.replace(one, uptime_secs=0.0, requests_total=0, in_flight=0) for one in state.instances
     )
@@ -101,41 +89,19 @@ def status(local: Local, folder: Path) -> StatusData:
     return msgspec.structs.replace(state, instances=quiet, builds=builds, requests=Counters(), last_failure=None)
 
 
-def routes(local: Local, app: str) -> object:
+def routes(machine: Container, app: str) -> object:
     """What the management socket answers to `routes`, of one app."""
-    with socket.socket(socket.AF_UNIX) as asked:
-        asked.connect(str(local.home / "local" / "tako.sock"))
-        asked.sendall(b'{"command": "routes"}\n')
-        with asked.makefile("rb") as lines:
-            answer = json.loads(lines.readline())
+    answer = json.loads(machine.exec(["python3", "-c", ASK, SOCKET, json.dumps({"command": "routes"})]).out)
     assert answer["status"] == "ok", answer
     return [one for one in answer["data"]["routes"] if one["app"] == app]
 
 
-def listing(local: Local, app: str) -> frozenset[tuple[object, ...]]:
-    """Everything below an app's folder but its logs: path, mode, owner, size, time, link."""
-    root = local.data / "apps" / app
-    found: list[tuple[object, ...]] = []
-    for folder, names, files in os.walk(root):
-        if Path(folder) == root / "shared":
-            names.remove("logs")
-        for name in (*names, *files):
-            path = Path(folder, name)
-            seen = path.lstat()
-            link = str(path.readlink()) if path.is_symlink() else ""
-            plain = stat.S_ISREG(seen.st_mode)
-            found.append(
-                (
-                    str(path.relative_to(root)),
-                    stat.filemode(seen.st_mode),
-                    seen.st_uid,
-                    seen.st_gid,
-                    seen.st_size if plain else 0,
-                    seen.st_mtime_ns if plain else 0,
-                    link,
-                )
-            )
-    return frozenset(found)
+def listing(machine: Container, app: str) -> frozenset[str]:
+    """Everything below an app's folder but its logs: path, kind, mode, owner, size, link."""
+    root = f"/opt/tako/apps/{app}"
+    lines = desks.tree(machine, root).splitlines()
+    assert any(line.startswith(f"{root}/releases/") for line in lines)
+    return frozenset(line for line in lines if not line.startswith(f"{root}/shared/logs/"))
 
 
 @dataclass(frozen=True)
@@ -144,12 +110,12 @@ class Everything:
 
     status: StatusData
     routes: object
-    files: frozenset[tuple[object, ...]]
+    files: frozenset[str]
 
 
-def everything(local: Local, folder: Path, app: str) -> Everything:
+def everything(desk: Desk, machine: Container, folder: Path, app: str) -> Everything:
     """Look at all of it."""
-    return Everything(status(local, folder), routes(local, app), listing(local, app))
+    return Everything(status(desk, folder), routes(machine, app), listing(machine, app))
 
 
 def assert_same(after: Everything, before: Everything) -> None:
@@ -158,42 +124,46 @@ def assert_same(after: Everything, before: Everything) -> None:
     assert after == before
 
 
-def good(local: Local, folder: Path) -> str:
-    """Deploy, which must succeed; gives the version."""
-    done = local.tako("deploy", "--yes", "--json", cwd=folder)
-    assert done.code == 0, done.err
-    return str(done.document["version"])
+def assert_live(desk: Desk, machine: Container, app: str, version: str) -> None:
+    """Requests are answered by this version."""
+    answer = desk.curl(machine, f"https://{app}.bed.test/", "-i", "--retry", "5", "--retry-all-errors")
+    assert f"x-version: {version}" in answer.out.lower(), answer
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_bad_deploy_explains_itself_and_leaves_everything_as_it_was(name: str, local: Local, tmp_path: Path) -> None:
+def test_a_bad_deploy_explains_itself_and_leaves_everything_as_it_was(
+    name: str, desk: Desk, machine: Container, tmp_path: Path
+) -> None:
     case, app = CASES[name], "bad-" + re.sub("[^a-z0-9]", "", name)
-    folder = write_app(tmp_path / app, app)
-    good(local, folder)
-    before = everything(local, folder, app)
-    write_app(folder, app, *case.lines, top=case.top, servers=f"[health]\n{case.health}")
+    desk.certify(machine, f"{app}.bed.test")
+    folder = project(app, tmp_path / app)
+    first = desk.deploy(folder).version
+    before = everything(desk, machine, folder, app)
+    project(app, folder, *case.lines, top=case.top, tail=f"[health]\n{case.health}")
     if case.program:
         (folder / "app.py").write_text(case.program)
-    done = local.tako("deploy", "--yes", cwd=folder)
+    done = desk.tako("deploy", "--yes", cwd=folder)
     assert_spoken(done, FAILED, *case.words)
     if case.last is not None:
         shown = [int(number) for number in LINES.findall(done.err)]
         assert shown[-20:] == list(range(case.last - 19, case.last + 1)), done.err
-    assert_same(everything(local, folder, app), before)
-    write_app(folder, app, 'AGAIN = "yes"')
-    version = good(local, folder)
-    assert f"x-version: {version}" in local.curl(f"https://{app}.localhost:{local.https}/", "-i").out.lower()
+    assert_same(everything(desk, machine, folder, app), before)
+    assert_live(desk, machine, app, first)
+    project(app, folder, 'AGAIN = "yes"')
+    assert_live(desk, machine, app, desk.deploy(folder).version)
 
 
-def test_requirements_that_cannot_be_installed_leave_everything_as_it_was(local: Local, tmp_path: Path) -> None:
-    folder = write_app(tmp_path / "wheels", "wheels")
-    good(local, folder)
-    before = everything(local, folder, "wheels")
+def test_requirements_that_cannot_be_installed_leave_everything_as_it_was(
+    desk: Desk, machine: Container, tmp_path: Path
+) -> None:
+    folder = project("wheels", tmp_path / "wheels")
+    desk.deploy(folder)
+    before = everything(desk, machine, folder, "wheels")
     text = (folder / "tako.toml").read_text().replace('"command"', '"python"')
     (folder / "tako.toml").write_text(text)
     (folder / "requirements.txt").write_text(f"six==1.16.0 --hash=sha256:{'0' * 64}\n")
-    done = local.tako("deploy", "--yes", cwd=folder)
+    done = desk.tako("deploy", "--yes", cwd=folder)
     assert_spoken(done, FAILED, "rule:", "exit:   1", "six==1.16.0")
-    assert_same(everything(local, folder, "wheels"), before)
-    write_app(folder, "wheels", 'AGAIN = "yes"')
-    good(local, folder)
+    assert_same(everything(desk, machine, folder, "wheels"), before)
+    project("wheels", folder, 'AGAIN = "yes"')
+    desk.deploy(folder)

@@ -10,7 +10,7 @@ import secrets
 import signal
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,12 +22,12 @@ from anyio.abc import Process
 
 from tako_modules.base.clock import SystemClock
 from tests.kit import reliability
-from tests.kit.bed import Bed
+from tests.kit.commands import Deployed, Ran
 from tests.kit.container import Container
-from tests.kit.desk import ECHO_START, Deployed, Desk, project
+from tests.kit.desk import Desk
 from tests.kit.line import Line
 from tests.kit.load import Load, Options
-from tests.kit.local import Ran
+from tests.kit.projects import project
 from tests.kit.spoken import assert_spoken
 
 BLOB = 6 << 20  # bytes that do not compress: the upload
@@ -103,20 +103,10 @@ CELLS = [
 
 
 @pytest.fixture(scope="module")
-def machine(bed: Bed) -> Iterator[Container]:
+def machine(machine: Container) -> Container:
     """One server for the tests of this module; each has an app, a home and a line of its own."""
-    with bed.container() as made:
-        made.engine.docker("exec", "--detach", made.name, "python3", "-c", HANGING_INDEX)
-        yield made
-
-
-@pytest.fixture(scope="module")
-def owner(machine: Container, tako_pyz: Path, tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    """Makes the machine a server, and has the authority of its certificates."""
-    made = Desk(tako_pyz, tmp_path_factory.mktemp("owner"), machine.key)
-    done = made.add(machine, "la")
-    assert done.code == 0, done.err
-    return made
+    machine.engine.docker("exec", "--detach", machine.name, "python3", "-c", HANGING_INDEX)
+    return machine
 
 
 @asynccontextmanager
@@ -171,8 +161,8 @@ async def ends(running: Running, way: str, expected: str, code: int) -> None:
 
 def write(name: str, folder: Path, stage: Stage, nap: str) -> None:
     """Write the project whose deploy stays at the stage."""
-    start = PYTHON if stage.requirements else ECHO_START
-    project(name, folder, *stage.lines, top=stage.top.format(nap=nap), start=start, scaling="instances = 2")
+    start = PYTHON if stage.requirements else ""
+    project(name, folder, *stage.lines, top=stage.top.format(nap=nap), start=start, tail="instances = 2")
     if stage.requirements:
         text = (folder / "tako.toml").read_text().replace('runtime = "command"\n', "")
         (folder / "tako.toml").write_text(text)
@@ -236,7 +226,7 @@ class Cell:
                 assert_spoken(Ran(code, "", running.said.decode()), CANCELLED)
                 assert (await in_thread(self.desk.status, self.folder))["la"].version == old
             clean(self.folder)
-            project(self.name, self.folder, 'NEXT = "1"', scaling="instances = 2")
+            project(self.name, self.folder, 'NEXT = "1"', tail="instances = 2")
             wait = () if self.way == "ctrl-c" else ("--wait", str(FREE_SECONDS))
             done = await in_thread(lambda: self.desk.deploy(self.folder, *wait))
             took = time.monotonic() - began
@@ -271,7 +261,7 @@ class Place:
         """Interrupt one deploy under load; gives what came of it, which must be well."""
         name, machine = f"{at}-{way}", self.machine
         host = f"{name}.bed.test"
-        folder = project(name, self.folder / name, scaling="instances = 2")
+        folder = project(name, self.folder / name, tail="instances = 2")
         await in_thread(self.owner.certify, machine, host)
         desk = Desk(self.owner.pyz, self.folder / f"desk-{name}", machine.key)
         asked = Options(port=machine.https_port, host=host, ca=str(self.owner.ca))
@@ -293,12 +283,12 @@ class Place:
 async def test_interrupted_deploys(
     way: str,
     stages: tuple[str, ...],
-    owner: Desk,
+    desk: Desk,
     machine: Container,
     tmp_path: Path,
     record_property: Callable[[str, object], None],
 ) -> None:
-    place, turns = Place(owner, machine, tmp_path), anyio.CapacityLimiter(SIDE_BY_SIDE)
+    place, turns = Place(desk, machine, tmp_path), anyio.CapacityLimiter(SIDE_BY_SIDE)
 
     async def one(at: str) -> None:
         async with turns:

@@ -1,14 +1,13 @@
 """What an app is given arrives as it was written, and what is another's stays out of its reach."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.kit.bed import Bed
 from tests.kit.container import Container
-from tests.kit.desk import Desk, project
+from tests.kit.desk import Desk
+from tests.kit.projects import project
 
 SPY = (Path(__file__).resolve().parents[1] / "kit" / "apps" / "spy" / "app.py").read_text()
 APPS = "/opt/tako/apps"
@@ -23,25 +22,15 @@ VALUES = {
 
 
 @pytest.fixture(scope="module")
-def machine(bed: Bed) -> Iterator[Container]:
-    """One server for the tests of this module."""
-    with bed.container() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def desk(machine: Container, tako_pyz: Path, tmp_path_factory: pytest.TempPathFactory) -> Desk:
+def desk(desk: Desk, machine: Container) -> Desk:
     """The computer in front of it: `spy` and `victim` run there when this returns."""
-    made = Desk(tako_pyz, tmp_path_factory.mktemp("desk"), machine.key)
-    done = made.add(machine, "la")
-    assert done.code == 0, done.err
-    made.certify(machine, "spy.bed.test", "victim.bed.test")
+    desk.certify(machine, "spy.bed.test", "victim.bed.test")
     for name in ("spy", "victim"):
         lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in VALUES.items()]
-        folder = project(name, made.root / name, *lines)
+        folder = project(name, desk.root / name, *lines)
         (folder / "app.py").write_text(SPY)
-        made.deploy(folder)
-    return made
+        desk.deploy(folder)
+    return desk
 
 
 def ask(desk: Desk, machine: Container, path: str, *options: str) -> object:

@@ -6,49 +6,25 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
-import pytest
-
 from tako_modules.protocol.replies import StatusData
-from tests.kit.local import Local, local_server, write_app
-
-
-@pytest.fixture(scope="module")
-def local(tako_pyz: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
-    """One server for the tests of this module; each deploys apps of its own."""
-    with local_server(tako_pyz, tmp_path_factory.mktemp("local")) as made:
-        yield made
+from tests.kit.local import Local
+from tests.kit.projects import local_project
 
 
 def deploy(local: Local, folder: Path, *options: str) -> str:
     """Deploy and give the version."""
-    done = local.tako("deploy", "--yes", "--json", *options, cwd=folder)
-    assert done.code == 0, done.err
-    return str(done.document["version"])
-
-
-class _Server(msgspec.Struct, frozen=True):
-    server: str
-    result: StatusData
-
-
-class _Document(msgspec.Struct, frozen=True):
-    servers: tuple[_Server, ...]
+    return local.deploy(folder, *options).version
 
 
 def status(local: Local, folder: Path) -> StatusData:
     """What `status --json` tells of the one server."""
-    done = local.tako("status", "--json", cwd=folder)
-    assert done.code == 0, done.err
-    [server] = msgspec.json.decode(done.out, type=_Document).servers
-    return server.result
+    return local.status(folder)["local"]
 
 
 def test_a_deploy_answers_over_verified_tls_and_plain_http_is_sent_there(local: Local, tmp_path: Path) -> None:
-    app = write_app(tmp_path / "first", "first")
+    app = local_project("first", tmp_path / "first")
     version = deploy(local, app)
     answer = local.curl(f"https://first.localhost:{local.https}/", "-i")
     assert answer.code == 0, answer.err
@@ -68,7 +44,7 @@ def test_variables_arrive_byte_for_byte(local: Local, tmp_path: Path) -> None:
         "BIG": "x" * 16384,
     }
     lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in values.items()]
-    app = write_app(tmp_path / "vars", "vars", *lines)
+    app = local_project("vars", tmp_path / "vars", *lines)
     deploy(local, app)
     seen = json.loads(local.curl(f"https://vars.localhost:{local.https}/env").out)
     assert {name: seen[name] for name in values} == values
@@ -77,7 +53,7 @@ def test_variables_arrive_byte_for_byte(local: Local, tmp_path: Path) -> None:
 
 
 def test_a_second_version_replaces_the_first_and_rollback_brings_it_back(local: Local, tmp_path: Path) -> None:
-    app = write_app(tmp_path / "back", "back", 'GREETING = "one"')
+    app = local_project("back", tmp_path / "back", 'GREETING = "one"')
     first = deploy(local, app)
     (app / "note.txt").write_text("changed")
     second = deploy(local, app)
@@ -92,14 +68,14 @@ def test_a_second_version_replaces_the_first_and_rollback_brings_it_back(local: 
 
 
 def test_the_same_version_again_is_a_restart(local: Local, tmp_path: Path) -> None:
-    app = write_app(tmp_path / "same", "same")
+    app = local_project("same", tmp_path / "same")
     assert deploy(local, app) == deploy(local, app)
     [instance] = status(local, app).instances
     assert instance.id == 2
 
 
 def test_a_killed_control_loses_no_instance_and_answers_again(local: Local, tmp_path: Path) -> None:
-    app = write_app(tmp_path / "kill", "kill")
+    app = local_project("kill", tmp_path / "kill")
     deploy(local, app)
     before = status(local, app)
     info = local.tako("servers", "status", "local", "--json").document
@@ -114,7 +90,7 @@ def test_a_killed_control_loses_no_instance_and_answers_again(local: Local, tmp_
 
 
 def test_an_on_demand_app_sleeps_and_is_woken_by_its_first_request(local: Local, tmp_path: Path) -> None:
-    app = write_app(tmp_path / "nap", "nap", servers="instances = 0\nidle_timeout = 2")
+    app = local_project("nap", tmp_path / "nap", tail="instances = 0\nidle_timeout = 2")
     version = deploy(local, app)
     end = time.monotonic() + 20
     while status(local, app).state != "idle":
@@ -125,8 +101,8 @@ def test_an_on_demand_app_sleeps_and_is_woken_by_its_first_request(local: Local,
 
 
 def test_a_sleeping_app_that_cannot_start_answers_502_and_says_why(local: Local, tmp_path: Path) -> None:
-    start = json.dumps(["sh", "-c", 'test ! -e "$TAKO_DATA_DIR/broken" && exec python3 app.py'])
-    app = write_app(tmp_path / "ill", "ill", start=start, servers="instances = 0\nidle_timeout = 1")
+    start = """start = ["sh", "-c", 'test ! -e "$TAKO_DATA_DIR/broken" && exec python3 app.py']"""
+    app = local_project("ill", tmp_path / "ill", start=start, tail="instances = 0\nidle_timeout = 1")
     deploy(local, app)
     end = time.monotonic() + 20
     while status(local, app).state != "idle":
@@ -143,7 +119,7 @@ def test_a_sleeping_app_that_cannot_start_answers_502_and_says_why(local: Local,
 
 
 def test_stopped_it_answers_503_and_started_it_answers_again(local: Local, tmp_path: Path) -> None:
-    app = write_app(tmp_path / "halt", "halt")
+    app = local_project("halt", tmp_path / "halt")
     deploy(local, app)
     assert local.tako("stop", "--yes", cwd=app).code == 0
     assert " 503" in local.curl(f"https://halt.localhost:{local.https}/", "-i").out.splitlines()[0]
@@ -152,7 +128,7 @@ def test_stopped_it_answers_503_and_started_it_answers_again(local: Local, tmp_p
 
 
 def test_deleted_it_leaves_only_its_data_in_the_trash(local: Local, tmp_path: Path) -> None:
-    app = write_app(tmp_path / "gone", "gone")
+    app = local_project("gone", tmp_path / "gone")
     deploy(local, app)
     data = local.data / "apps" / "gone" / "shared" / "data"
     (data / "kept.txt").write_text("precious")
@@ -165,9 +141,9 @@ def test_deleted_it_leaves_only_its_data_in_the_trash(local: Local, tmp_path: Pa
 
 
 def test_ctrl_c_during_the_rollout_restores_what_was(local: Local, tmp_path: Path) -> None:
-    app = write_app(tmp_path / "stop", "stopped-app")
+    app = local_project("stopped-app", tmp_path / "stop")
     first = deploy(local, app)
-    write_app(app, "stopped-app", 'BOOT_SECONDS = "8"')
+    local_project("stopped-app", app, 'BOOT_SECONDS = "8"')
     running = subprocess.Popen(
         local.argv("deploy", "--yes"), cwd=app, env=local.env(), stderr=subprocess.PIPE, stdin=subprocess.DEVNULL
     )
@@ -181,5 +157,5 @@ def test_ctrl_c_during_the_rollout_restores_what_was(local: Local, tmp_path: Pat
     assert running.wait(60) == 5, words
     assert status(local, app).version == first
     assert len(list((local.data / "apps" / "stopped-app" / "releases").iterdir())) == 1
-    write_app(app, "stopped-app", 'NEXT = "1"')
+    local_project("stopped-app", app, 'NEXT = "1"')
     deploy(local, app)

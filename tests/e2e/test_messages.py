@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.kit.bed import Bed
+from tests.kit.commands import Ran
 from tests.kit.container import Container
-from tests.kit.desk import Desk, project
+from tests.kit.desk import Desk
+from tests.kit.projects import project
 from tests.kit.spoken import assert_spoken
 
 FAILED, USAGE, UNREACHABLE = 1, 2, 4
@@ -23,15 +25,6 @@ def machine(bed: Bed) -> Iterator[Container]:
     with bed.container() as made:
         made.shell(f"mkdir /opt/tako && mount -t tmpfs -o size={DISK},mode=755 tmpfs /opt/tako")
         yield made
-
-
-@pytest.fixture(scope="module")
-def desk(machine: Container, tako_pyz: Path, tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    """The computer in front of it, where it is known as `la`."""
-    made = Desk(tako_pyz, tmp_path_factory.mktemp("desk"), machine.key)
-    done = made.add(machine, "la")
-    assert done.code == 0, done.err
-    return made
 
 
 @pytest.fixture
@@ -73,6 +66,19 @@ def test_a_key_file_that_cannot_be_read(content: str | None, alone: Desk, machin
     alone.know("la", "127.0.0.1", machine.ssh_port, machine.host_key)
     folder = project("shop", alone.root / "shop")
     assert_spoken(alone.tako("deploy", "--yes", cwd=folder), FAILED, str(alone.key), "TAKO_SSH_KEY")
+
+
+def test_a_key_file_of_somebody_else(desk: Desk, machine: Container, tmp_path: Path) -> None:
+    machine.copy_in(project("shop", tmp_path / "shop"), "/srv/shop")
+    machine.copy_in(desk.pyz, "/srv/tako.pyz", mode=0o755)
+    machine.write("/srv/key", b"", mode=0o000)
+    machine.write("/srv/home/config.toml", b'[[servers]]\nname = "la"\nhost = "127.0.0.1"\n')
+    machine.write("/srv/home/known_hosts", f"127.0.0.1 {machine.host_key}\n".encode())
+    machine.shell("chown -R nobody /srv/shop /srv/home")
+    environment = ["env", "HOME=/srv/home", "TAKO_HOME=/srv/home", "TAKO_SSH_KEY=/srv/key", "XDG_CACHE_HOME=/tmp"]
+    words = [*environment, "sh", "-c", "cd /srv/shop && exec python3 -IS /srv/tako.pyz deploy --yes"]
+    done = machine.exec(words, user="nobody", check=False)
+    assert_spoken(Ran(done.code, done.out, done.err), FAILED, "/srv/key", "Permission denied")
 
 
 def test_a_key_that_does_not_fit(alone: Desk, machine: Container) -> None:

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
-import msgspec
 import pytest
 
 from tako_modules.model.deployment import Counters
-from tako_modules.protocol.replies import DeployedData, StatusData
+from tako_modules.protocol.replies import StatusData
+from tests.kit.commands import Deployed, Ran
 from tests.kit.load import Load, Options, Summary
-from tests.kit.local import Local, Ran, local_server, write_app
+from tests.kit.local import Local, local_server
+from tests.kit.projects import local_project
 
 pytestmark = pytest.mark.alone
 
@@ -22,24 +23,6 @@ BEFORE = AFTER = 5.0  # seconds of load around what is tested
 RATE = 900.0  # requests a second: 20,000 in the time of a deploy, and two cores are left to answer them
 REPLACED = 1.0  # seconds within which a worker is back
 SERVICE_RESTART = "1012"
-
-
-class _Server(msgspec.Struct, frozen=True):
-    server: str
-    result: StatusData
-
-
-class _Status(msgspec.Struct, frozen=True):
-    servers: tuple[_Server, ...]
-
-
-class _Done(msgspec.Struct, frozen=True):
-    deployed: DeployedData | None = None
-
-
-class _Deploy(msgspec.Struct, frozen=True):
-    version: str
-    servers: tuple[_Done, ...]
 
 
 @pytest.fixture
@@ -55,10 +38,8 @@ def options(local: Local, app: str, rate: float = RATE) -> Options:
 
 
 def status(local: Local, folder: Path) -> StatusData:
-    """What `status --json` tells."""
-    done = local.tako("status", "--json", cwd=folder)
-    assert done.code == 0, done.err
-    return msgspec.json.decode(done.out, type=_Status).servers[0].result
+    """What `status --json` tells of the one server."""
+    return local.status(folder)["local"]
 
 
 async def run(local: Local, folder: Path, *arguments: str) -> Ran:
@@ -66,16 +47,14 @@ async def run(local: Local, folder: Path, *arguments: str) -> Ran:
     return await anyio.to_thread.run_sync(lambda: local.tako(*arguments, cwd=folder))
 
 
-async def deploy(local: Local, folder: Path) -> _Deploy:
-    """Deploy and give what `--json` told."""
-    done = await run(local, folder, "deploy", "--yes", "--json")
-    assert done.code == 0, done.err + local.journal()
-    return msgspec.json.decode(done.out, type=_Deploy)
+async def deploy(local: Local, folder: Path) -> Deployed:
+    """Deploy while the load goes on."""
+    return await anyio.to_thread.run_sync(lambda: local.deploy(folder))
 
 
 def two(folder: Path, *lines: str) -> Path:
     """An app of two instances."""
-    return write_app(folder, "shop", *lines, servers="instances = 2")
+    return local_project("shop", folder, *lines, tail="instances = 2")
 
 
 def pid_of(local: Local, name: str) -> int:
@@ -186,7 +165,7 @@ async def test_killing_init_brings_everything_back_by_itself(local: Local, tmp_p
 
 
 async def test_five_hundred_first_requests_wake_a_sleeping_app_once(local: Local, tmp_path: Path) -> None:
-    app = write_app(tmp_path / "nap", "nap", servers="instances = 0\nidle_timeout = 1")
+    app = local_project("nap", tmp_path / "nap", tail="instances = 0\nidle_timeout = 1")
     await deploy(local, app)
     end = time.monotonic() + 30
     while status(local, app).state != "idle":

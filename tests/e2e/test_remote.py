@@ -2,27 +2,19 @@
 
 import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.kit import desk as desks
-from tests.kit.bed import Bed
 from tests.kit.container import ABSENT, Container
-from tests.kit.desk import Desk, project
+from tests.kit.desk import Desk
+from tests.kit.projects import project
 
 APPS = Path(__file__).resolve().parents[1] / "kit" / "apps"
 HOSTS = ("hello.bed.test", "asgi.bed.test", "site.bed.test")
 ADD_SECONDS, FIRST_SECONDS, AGAIN_SECONDS = 60, 15, 8
 SYSTEM = ("/etc", "/usr/local", "/opt", "/home", "/root", "/var/lib/tako")
-
-
-@pytest.fixture(scope="module")
-def machine(bed: Bed) -> Iterator[Container]:
-    """One bare machine for the tests of this module."""
-    with bed.container() as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

@@ -1,39 +1,22 @@
 """Going back under load: not one request fails, and release, routes and variables are those of then."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
 import pytest
 
-from tests.kit.bed import Bed
 from tests.kit.container import Container
-from tests.kit.desk import Desk, project
+from tests.kit.desk import Desk
 from tests.kit.load import Load, Options
+from tests.kit.projects import project
 
 pytestmark = pytest.mark.alone
 
 PYTHON = 'runtime = "python"\nstart = ["python3", "app.py"]'
 RATE = 150.0  # requests a second: what the machine has left beside a deploy
 AROUND = 1.5  # seconds of load before and after
-
-
-@pytest.fixture
-def machine(bed: Bed) -> Iterator[Container]:
-    """A server of the test's own."""
-    with bed.container() as made:
-        yield made
-
-
-@pytest.fixture
-def desk(machine: Container, tako_pyz: Path, tmp_path: Path) -> Desk:
-    """The computer in front of it, where the server is known as `la`."""
-    made = Desk(tako_pyz, tmp_path, machine.key)
-    done = made.add(machine, "la")
-    assert done.code == 0, done.err
-    return made
 
 
 @dataclass(frozen=True)
@@ -47,7 +30,7 @@ class App:
         """Write version 1 or 2."""
         host = f"{self.name}.bed.test"
         routes = json.dumps([host, f"second.{host}"][:number])
-        project(self.name, folder, f'NUMBER = "{number}"', start=PYTHON, scaling="instances = 2")
+        project(self.name, folder, f'NUMBER = "{number}"', start=PYTHON, tail="instances = 2")
         text = (folder / "tako.toml").read_text().replace('runtime = "command"\n', "")
         text = text.replace(f'route = "{host}"', f"routes = {routes}")
         if self.name == "site":

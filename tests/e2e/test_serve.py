@@ -7,8 +7,8 @@ import pytest
 
 from tako_modules.protocol.version import PROTOCOL
 from tests.kit.container import Container
-from tests.kit.desk import project
 from tests.kit.engine import pause_until
+from tests.kit.projects import project
 
 USER = "nobody"
 SOCKET, DATA, HOME = "/tmp/tako.sock", "/tmp/tako-data", "/tmp/home"

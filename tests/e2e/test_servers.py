@@ -8,9 +8,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tests.kit.commands import Ran
 from tests.kit.container import Container
-from tests.kit.desk import Desk, project
-from tests.kit.local import Ran
+from tests.kit.desk import Desk
+from tests.kit.projects import project
 
 PICTURE = """
 import grp, hashlib, os, pwd, stat, subprocess

@@ -1,16 +1,14 @@
 """A server under systemd: processes killed, restarted, reloaded, power lost; apps come back by themselves."""
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import anyio
 import pytest
 
-from tests.kit.bed import Bed
 from tests.kit.container import Container
-from tests.kit.desk import Desk, project
+from tests.kit.desk import Desk
 from tests.kit.load import Load, Options
+from tests.kit.projects import project
 
 pytestmark = pytest.mark.alone
 
@@ -20,22 +18,12 @@ RATE = 200.0
 
 
 @pytest.fixture(scope="module")
-def machine(bed: Bed) -> Iterator[Container]:
-    """One server for the tests of this module, one after the other."""
-    with bed.container() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def desk(machine: Container, tako_pyz: Path, tmp_path_factory: pytest.TempPathFactory) -> Desk:
+def desk(desk: Desk, machine: Container) -> Desk:
     """The machine is a server with an app of two instances when this returns."""
-    made = Desk(tako_pyz, tmp_path_factory.mktemp("desk"), machine.key)
-    added = made.add(machine, "la")
-    assert added.code == 0, added.err
-    made.deploy(project("shop", made.root / "shop", scaling="instances = 2"))
-    made.certify(machine, HOST)
-    assert made.curl(machine, f"https://{HOST}/", "--retry", "5", "--retry-all-errors").code == 0
-    return made
+    desk.deploy(project("shop", desk.root / "shop", tail="instances = 2"))
+    desk.certify(machine, HOST)
+    assert desk.curl(machine, f"https://{HOST}/", "--retry", "5", "--retry-all-errors").code == 0
+    return desk
 
 
 def load(machine: Container, desk: Desk) -> Load:

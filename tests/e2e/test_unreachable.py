@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.kit.bed import Bed
+from tests.kit.commands import Ran
 from tests.kit.container import Container
-from tests.kit.desk import Desk, project
-from tests.kit.local import Ran
+from tests.kit.desk import Desk
+from tests.kit.projects import project
 from tests.kit.spoken import assert_spoken
 
 BOUND = 45.0  # seconds
@@ -19,13 +20,6 @@ UNREACHABLE, PARTLY = 4, 6
 REASONS = {"closed": ("refuses connections",), "silent": ("did not answer",), "mute": ("did not answer",)}
 RELEASE = 'release = "echo ran >> $TAKO_DATA_DIR/released"'
 DROP = "nft add table inet cut; nft add chain inet cut in '{ type filter hook input priority -9; policy drop; }'"
-
-
-@pytest.fixture(scope="module")
-def machine(bed: Bed) -> Iterator[Container]:
-    """The server that works."""
-    with bed.container() as made:
-        yield made
 
 
 @pytest.fixture(scope="module")
@@ -37,18 +31,15 @@ def silent(bed: Bed) -> Iterator[Container]:
 
 
 @pytest.fixture(scope="module")
-def desk(machine: Container, silent: Container, tako_pyz: Path, tmp_path_factory: pytest.TempPathFactory) -> Desk:
+def desk(desk: Desk, silent: Container) -> Desk:
     """Knows `la`, which works, `closed`, where nobody listens, `silent`, and `mute`, which accepts and says nothing."""
-    made = Desk(tako_pyz, tmp_path_factory.mktemp("desk"), machine.key)
-    done = made.add(machine, "la")
-    assert done.code == 0, done.err
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
         ports = one.getsockname()[1], other.getsockname()[1]
-    made.know("closed", "127.0.0.1", ports[0])
-    made.know("a-closed", "127.0.0.1", ports[1])
-    made.know("silent", silent.address, 22)
-    made.know("mute", "127.0.0.1", silent.ssh_port)
-    return made
+    desk.know("closed", "127.0.0.1", ports[0])
+    desk.know("a-closed", "127.0.0.1", ports[1])
+    desk.know("silent", silent.address, 22)
+    desk.know("mute", "127.0.0.1", silent.ssh_port)
+    return desk
 
 
 def test_a_lost_server_stops_no_other_one(desk: Desk, tmp_path: Path) -> None:

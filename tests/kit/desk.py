@@ -5,64 +5,26 @@ desk.add(server, "la")
 desk.tako("deploy", "--yes", cwd=project("shop", tmp_path / "shop", servers=["la"]))
 """
 
-import os
 import subprocess
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import msgspec
 import trustme
 
-from tako_modules.protocol.replies import DeployedData, StatusData
-
+from .commands import CommandLine, Ran
 from .container import Container
-from .local import PYTHON, Ran
 
-__all__ = ["Deployed", "Desk", "Ended", "project", "tree"]
+__all__ = ["Desk", "tree"]
 
 CURL_SECONDS = "40"  # a held request is answered by then, well or badly
-ECHO = Path(__file__).parent / "apps" / "echo" / "app.py"
-ECHO_START = 'start = ["python3", "app.py"]'
-
-
-class Ended(msgspec.Struct, frozen=True):
-    """How a deploy ended on one server."""
-
-    server: str
-    deployed: DeployedData | None = None
-
-
-class Deployed(msgspec.Struct, frozen=True):
-    """What `deploy --json` tells."""
-
-    version: str
-    servers: tuple[Ended, ...]
-
-
-class _Server(msgspec.Struct, frozen=True):
-    server: str
-    result: StatusData
-
-
-class _Status(msgspec.Struct, frozen=True):
-    servers: tuple[_Server, ...]
 
 
 @dataclass
-class Desk:
-    """A command line with a home of its own; `environment` is added to every command's."""
+class Desk(CommandLine):
+    """A command line that logs in with a key."""
 
-    pyz: Path
-    root: Path
     key: Path
-    environment: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def home(self) -> Path:
-        """TAKO_HOME."""
-        return self.root / "home"
 
     @cached_property
     def authority(self) -> trustme.CA:
@@ -77,30 +39,8 @@ class Desk:
         return path
 
     def env(self) -> dict[str, str]:
-        """The environment of every command: of the person who runs the test only PATH and the network's set-up."""
-        kept = {
-            name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_CERT", "PATH", "LANG"))
-        }
-        cache = os.environ.get("TAKO_TEST_CACHE", str(self.root / "cache"))
-        own = {"HOME": str(self.root), "TAKO_HOME": str(self.home), "TAKO_SSH_KEY": str(self.key)}
-        return {**kept, **own, "XDG_CACHE_HOME": cache, **self.environment}
-
-    def argv(self, *arguments: str) -> list[str]:
-        """Give the command line of a verb."""
-        return [PYTHON, "-IS", str(self.pyz), *arguments]
-
-    def tako(self, *arguments: str, cwd: Path | None = None, seconds: float = 120) -> Ran:
-        """Run a verb to its end."""
-        done = subprocess.run(
-            self.argv(*arguments),
-            cwd=cwd or self.root,
-            env=self.env(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=seconds,
-            check=False,
-        )
-        return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+        """The environment of every command, with the key."""
+        return {"TAKO_SSH_KEY": str(self.key), **super().env()}
 
     def add(self, server: Container, name: str, *options: str) -> Ran:
         """Make a bare server one of ours, its host key pinned."""
@@ -115,18 +55,6 @@ class Desk:
                 known.write(f"[{host}]:{port} {host_key}\n")
         with open(self.home / "config.toml", "a") as inventory:
             inventory.write(f'\n[[servers]]\nname = "{name}"\nhost = "{host}"\nport = {port}\n')
-
-    def deploy(self, folder: Path, *options: str) -> Deployed:
-        """Deploy; it must succeed."""
-        done = self.tako("deploy", "--yes", "--json", *options, cwd=folder)
-        assert done.code == 0, done.err
-        return msgspec.json.decode(done.out, type=Deployed)
-
-    def status(self, folder: Path) -> dict[str, StatusData]:
-        """What `status --json` tells, by server."""
-        done = self.tako("status", "--json", cwd=folder)
-        assert done.code == 0, done.err
-        return {one.server: one.result for one in msgspec.json.decode(done.out, type=_Status).servers}
 
     def certify(self, server: Container, *hosts: str) -> None:
         """Put certificates of the test's authority where a person would."""
@@ -144,28 +72,6 @@ class Desk:
         argv = ["curl", "-sS", "--max-time", CURL_SECONDS, "--cacert", str(self.ca), *connect, *options, url]
         done = subprocess.run(argv, capture_output=True, check=False)
         return Ran(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode())
-
-
-def project(
-    name: str,
-    folder: Path,
-    *lines: str,
-    host: str = "",
-    servers: Sequence[str] = ("la",),
-    start: str = ECHO_START,
-    top: str = "",
-    scaling: str = "",
-) -> Path:
-    """Write a project that runs the echo app, or `start`; `lines` go into [vars]; gives its folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "app.py").write_bytes(ECHO.read_bytes())
-    variables = "\n".join(lines)
-    tables = "\n".join(f'[servers.{server}]\nenv = "production"\n{scaling}' for server in servers)
-    (folder / "tako.toml").write_text(
-        f'name = "{name}"\nruntime = "command"\n{start}\n{top}\n[vars]\n{variables}\n'
-        f'[envs.production]\nroute = "{host or name + ".bed.test"}"\n{tables}\n'
-    )
-    return folder
 
 
 def tree(server: Container, *places: str) -> str:

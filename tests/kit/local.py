@@ -1,58 +1,31 @@
 """The built file on this machine, away from everybody's home: a server of the test's own, and the command line."""
 
 import contextlib
-import json
-import os
 import random
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Local", "Ran", "local_server", "write_app"]
+from .commands import PYTHON, CommandLine, Ran
 
-PYTHON = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable
+__all__ = ["Local", "local_server"]
+
 START_SECONDS = 20.0
 STOP_SECONDS = 30.0
 PORT_OFFSETS, PORT_SPAN = 100, 100  # servers side by side: each hands out ports of instances from another place on
-SERVER_PY = Path(__file__).parent / "apps" / "echo" / "app.py"
 
 
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> dict[str, object]:
-        """Read the one JSON document of `--json`."""
-        read = json.loads(self.out)
-        assert isinstance(read, dict)
-        return read
-
-
-@dataclass(slots=True)
-class Local:
+@dataclass
+class Local(CommandLine):
     """A server on ports of its own, reached as `local` by a command line with a home of its own."""
 
-    pyz: Path
-    root: Path
     http: int
     https: int
     process: "subprocess.Popen[bytes] | None" = None
     options: tuple[str, ...] = ()
-    environment: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def home(self) -> Path:
-        """TAKO_HOME."""
-        return self.root / "home"
 
     @property
     def data(self) -> Path:
@@ -63,20 +36,6 @@ class Local:
     def ca(self) -> Path:
         """The certificate that the server's certificates can be verified with."""
         return self.home / "ca" / "ca.crt"
-
-    def env(self) -> dict[str, str]:
-        """The environment of every command: of the person who runs the test only PATH and the network's set-up."""
-        kept = {
-            name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_CERT", "PATH", "LANG"))
-        }
-        cache = os.environ.get("TAKO_TEST_CACHE", str(self.root / "cache"))
-        return {
-            **kept,
-            "HOME": str(self.root),
-            "TAKO_HOME": str(self.home),
-            "XDG_CACHE_HOME": cache,
-            **self.environment,
-        }
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
@@ -112,23 +71,6 @@ class Local:
                 self.process.wait()
                 raise
 
-    def argv(self, *arguments: str) -> list[str]:
-        """Give the command line of a verb."""
-        return [PYTHON, "-IS", str(self.pyz), *arguments]
-
-    def tako(self, *arguments: str, cwd: Path | None = None, seconds: float = 120) -> Ran:
-        """Run a verb to its end."""
-        done = subprocess.run(
-            self.argv(*arguments),
-            cwd=cwd or self.root,
-            env=self.env(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=seconds,
-            check=False,
-        )
-        return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
-
     def curl(self, url: str, *options: str) -> Ran:
         """Ask for a page, its certificate verified against the local authority."""
         done = subprocess.run(
@@ -152,16 +94,3 @@ def local_server(pyz: Path, root: Path, *options: str) -> Iterator[Local]:
         yield made
     finally:
         made.stop()
-
-
-def write_app(folder: Path, name: str, *lines: str, start: str = "", top: str = "", servers: str = "") -> Path:
-    """Write a project that runs the echo app (or `start`) on `local`; `lines` go into [vars]; gives its folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "app.py").write_text(SERVER_PY.read_text())
-    variables = "\n".join(lines)
-    (folder / "tako.toml").write_text(
-        f'name = "{name}"\nruntime = "command"\nstart = {start or json.dumps(["python3", "app.py"])}\n{top}\n'
-        f'[vars]\n{variables}\n[envs.production]\nroute = "{name}.localhost"\n'
-        f'[servers.local]\nenv = "production"\n{servers}\n'
-    )
-    return folder

@@ -4,7 +4,7 @@ import re
 
 from tests.cli.test_examples import parse
 
-from .local import Ran
+from .commands import Ran
 
 __all__ = ["assert_spoken"]
 

@@ -1,0 +1,39 @@
+"""What a person sees: nothing is silent for long, everything fits the screen, and colours can be turned off."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.kit.local import Local
+from tests.kit.projects import local_project
+from tests.kit.terminal import COLUMNS, on_terminal
+
+SILENCE = 2.0  # seconds in which a step may show nothing
+COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3\d|4\d|9\d|10\d)[;\dm]")
+SLOW = ("release = 'sleep 3'", "build = 'sleep 3'")
+
+
+@pytest.mark.parametrize("quiet", [False, True], ids=["colours", "NO_COLOR"])
+def test_a_deploy_on_a_terminal(local: Local, tmp_path: Path, *, quiet: bool) -> None:
+    name = "plain" if quiet else "colourful"
+    folder = local_project(name, tmp_path / name, 'BOOT_SECONDS = "3"', top="\n".join(SLOW))
+    env = {**local.env(), **({"NO_COLOR": "1"} if quiet else {})}
+    seen = on_terminal(local.argv("deploy", "--yes"), env=env, cwd=folder, seconds=90)
+    assert seen.code == 0, seen.raw
+    assert seen.longest_silence <= SILENCE
+    assert [line for line in seen.lines if len(line) > COLUMNS] == []
+    assert (COLOUR.search(seen.raw) is None) == quiet
+    assert f"  https://{name}.localhost:{local.https}/" in seen.lines[-2:]
+
+
+def test_without_a_terminal_a_step_is_one_line(local: Local, tmp_path: Path) -> None:
+    folder = local_project("lines", tmp_path / "lines", 'BOOT_SECONDS = "3"', top="release = 'sleep 3'")
+    done = local.tako("deploy", "--yes", cwd=folder)
+    assert done.code == 0, done.err
+    steps = [line.strip() for line in done.err.splitlines() if line.strip()]
+    assert len(set(steps)) == len(steps)
+    assert "\x1b" not in done.out + done.err
+    assert "\r" not in done.out + done.err
+    assert [line for line in (done.out + done.err).splitlines() if len(line) > COLUMNS] == []
+    assert done.out.splitlines()[-1].strip() == f"https://lines.localhost:{local.https}/"

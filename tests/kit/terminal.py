@@ -1,0 +1,67 @@
+"""A terminal of a given width for a program, and what it wrote there when."""
+
+import fcntl
+import itertools
+import os
+import pty
+import re
+import select
+import struct
+import subprocess
+import termios
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["COLUMNS", "Seen", "on_terminal"]
+
+ROWS, COLUMNS = 24, 80
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+CHUNK = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How the program ended, and its output in pieces: (seconds since its start, bytes)."""
+
+    code: int
+    seconds: float
+    pieces: tuple[tuple[float, bytes], ...]
+
+    @property
+    def raw(self) -> str:
+        """All that was written, escape sequences too."""
+        return b"".join(piece for _, piece in self.pieces).decode()
+
+    @property
+    def lines(self) -> list[str]:
+        """What a person could have read: one entry for each line and each time a line was drawn anew."""
+        return [line.rstrip() for line in re.split(r"[\r\n]+", ESCAPE.sub("", self.raw))]
+
+    @property
+    def longest_silence(self) -> float:
+        """The longest time in which nothing was written, in seconds."""
+        times = [0.0, *(at for at, _ in self.pieces), self.seconds]
+        return max(later - earlier for earlier, later in itertools.pairwise(times))
+
+
+def on_terminal(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, seconds: float) -> Seen:
+    """Run a program on a terminal of 80 columns to its end; it is killed after `seconds`."""
+    ours, its = pty.openpty()
+    try:
+        fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        began = time.monotonic()
+        with subprocess.Popen(
+            argv, env={**env, "TERM": "xterm-256color"}, cwd=cwd, stdin=its, stdout=its, stderr=its
+        ) as process:
+            pieces: list[tuple[float, bytes]] = []
+            while process.poll() is None or select.select([ours], [], [], 0)[0]:
+                if time.monotonic() - began > seconds:
+                    process.kill()
+                if select.select([ours], [], [], 0.05)[0]:
+                    pieces.append((time.monotonic() - began, os.read(ours, CHUNK)))
+            return Seen(process.returncode, time.monotonic() - began, tuple(pieces))
+    finally:
+        os.close(its)
+        os.close(ours)
