@@ -10,7 +10,7 @@ import struct
 import subprocess
 import termios
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ __all__ = ["COLUMNS", "Seen", "on_terminal"]
 ROWS, COLUMNS = 24, 80
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 CHUNK = 65536
+LOOK_SECONDS = 0.05  # between two looks at whether it has ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +53,21 @@ def on_terminal(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, secon
     try:
         fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         began = time.monotonic()
-        with subprocess.Popen(
-            argv, env={**env, "TERM": "xterm-256color"}, cwd=cwd, stdin=its, stdout=its, stderr=its
-        ) as process:
-            pieces: list[tuple[float, bytes]] = []
-            while process.poll() is None or select.select([ours], [], [], 0)[0]:
-                if time.monotonic() - began > seconds:
-                    process.kill()
-                if select.select([ours], [], [], 0.05)[0]:
-                    pieces.append((time.monotonic() - began, os.read(ours, CHUNK)))
-            return Seen(process.returncode, time.monotonic() - began, tuple(pieces))
+        surroundings = {**env, "TERM": "xterm-256color"}
+        with subprocess.Popen(argv, env=surroundings, cwd=cwd, stdin=its, stdout=its, stderr=its) as process:
+            pieces = tuple(_pieces(process, ours, began, seconds))
+        return Seen(process.returncode, time.monotonic() - began, pieces)
     finally:
         os.close(its)
         os.close(ours)
+
+
+def _pieces(
+    process: "subprocess.Popen[bytes]", screen: int, began: float, seconds: float
+) -> Iterator[tuple[float, bytes]]:
+    """Give what is written until the program has ended, each piece with its time."""
+    while process.poll() is None or select.select([screen], [], [], 0)[0]:
+        if time.monotonic() - began > seconds:
+            process.kill()
+        if select.select([screen], [], [], LOOK_SECONDS)[0]:
+            yield time.monotonic() - began, os.read(screen, CHUNK)
