@@ -33,6 +33,7 @@ from tests.kit.spoken import assert_spoken
 BLOB = 6 << 20  # bytes that do not compress: the upload
 RATE = 3 << 20  # bytes a second of the line: the upload takes two seconds
 REACHED_SECONDS = 60.0
+LOAD_RATE = 60.0  # requests a second in each cell, over all loops of the usual load
 FREE_SECONDS = 35  # a lease that nobody renews runs out after 30
 CLIENT_SECONDS = 60.0  # until a client notices that its connection is gone
 SETTLED_SECONDS = 15.0  # until the last old instance has finished its requests and is gone
@@ -269,7 +270,7 @@ class Place:
             desk.know("la", "127.0.0.1", line.port, machine.host_key)
             cell = Cell(at, way, desk, machine, line, folder, nap=f"31.{secrets.randbelow(10**6):06}")
             old = (await in_thread(desk.deploy, folder)).version
-            async with Load(replace(asked, rate=20, keep_alive=4, fresh=2, slow=1, websockets=0)) as load:
+            async with Load(replace(asked, rate=LOAD_RATE)) as load:
                 await load.until(lambda seen: seen.finished > 5)
                 done, took = await cell.interrupted(old)
                 summary = await load.stop()

@@ -21,8 +21,10 @@ pytestmark = pytest.mark.alone
 
 BEFORE = AFTER = 5.0  # seconds of load around what is tested
 RATE = 900.0  # requests a second: 20,000 in the time of a deploy, and two cores are left to answer them
+IDLE_SECONDS = 30.0
 REPLACED = 1.0  # seconds within which a worker is back
 SERVICE_RESTART = "1012"
+TICK = re.compile(r"tick (\S+) (\d+)$", re.MULTILINE)
 
 
 @pytest.fixture
@@ -118,8 +120,16 @@ async def test_a_rollback_under_load_loses_nothing_and_moves_traffic_at_once(loc
     assert status(local, app).version == first
 
 
+def ticks(local: Local, folder: Path) -> dict[str, list[int]]:
+    """The numbers that the instances have printed, as `logs` shows them."""
+    found: dict[str, list[int]] = {}
+    for instance, number in TICK.findall(local.tako("logs", "--lines", "10000", cwd=folder).out):
+        found.setdefault(instance, []).append(int(number))
+    return found
+
+
 async def test_killing_control_fails_nothing_and_the_next_deploy_works(local: Local, tmp_path: Path) -> None:
-    app = two(tmp_path / "app")
+    app = two(tmp_path / "app", 'TICK_SECONDS = "0.02"')
     await deploy(local, app)
     before = status(local, app)
     async with Load(options(local, "shop")) as load:
@@ -129,10 +139,15 @@ async def test_killing_control_fails_nothing_and_the_next_deploy_works(local: Lo
         after = await anyio.to_thread.run_sync(status, local, app)
         assert time.monotonic() - began < 2.0
         await anyio.sleep(2)
+        printed = await anyio.to_thread.run_sync(ticks, local, app)
         two(app, 'NEXT = "1"')
         await deploy(local, app)
         summary = await load.stop()
     assert_clean(summary)
+    assert len(printed) == 2
+    for numbers in printed.values():
+        assert len(numbers) > 100
+        assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), "a line is missing, or there twice"
     assert [one.pid for one in after.instances] == [one.pid for one in before.instances]
 
 
@@ -164,12 +179,19 @@ async def test_killing_init_brings_everything_back_by_itself(local: Local, tmp_p
     assert len(status(local, app).instances) == 2
 
 
-async def test_five_hundred_first_requests_wake_a_sleeping_app_once(local: Local, tmp_path: Path) -> None:
-    app = local_project("nap", tmp_path / "nap", tail="instances = 0\nidle_timeout = 1")
-    await deploy(local, app)
-    end = time.monotonic() + 30
+def sleeps(local: Local, app: Path) -> None:
+    """Wait until the app has no instance."""
+    end = time.monotonic() + IDLE_SECONDS
     while status(local, app).state != "idle":
         assert time.monotonic() < end
+
+
+async def test_five_hundred_first_requests_wake_a_sleeping_app_once(local: Local, tmp_path: Path) -> None:
+    app = local_project("nap", tmp_path / "nap", tail="instances = 0\nidle_timeout = 1")
+    done = (await deploy(local, app)).servers[0].deployed
+    assert done is not None
+    [first] = done.receipt.instances
+    sleeps(local, app)
     target = Options(
         port=local.https, host="nap.localhost", ca=str(local.ca), keep_alive=500, fresh=0, slow=0, websockets=0
     )
@@ -177,4 +199,5 @@ async def test_five_hundred_first_requests_wake_a_sleeping_app_once(local: Local
         await load.until(lambda seen: seen.finished >= 500)
         summary = await load.stop()
     assert_clean(summary)
-    assert len(status(local, app).instances) == 1
+    assert [one.id for one in status(local, app).instances] == [first.id + 1], "one start for all of them"
+    sleeps(local, app)

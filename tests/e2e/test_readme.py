@@ -20,7 +20,8 @@ began=$(date +%s)
 code=0
 sh /root/run.sh > /root/run.out 2> /root/run.err || code=$?
 echo "$code $(($(date +%s) - began))" > /root/run.end
-curl -fsS --cacert ~/.tako/ca/ca.crt "$(grep -o 'https://[^ ]*' /root/run.out | tail -n 1)" > /root/page 2> /root/page.err || true
+url=$(grep -o 'https://[^ ]*' /root/run.out | tail -n 1)
+curl -fsS --cacert ~/.tako/ca/ca.crt "$url" > /root/page 2> /root/page.err || true
 """
 
 

@@ -9,7 +9,8 @@ Listens on HOST:PORT. Every answer names its build in `X-Version` (TAKO_BUILD) a
 
 `POST /echo` with `X-Id` remembers the id: in memory, and in TAKO_DATA_DIR/ids where several instances share it, so
 that a request sent twice is seen. Variables: BOOT_SECONDS waits before listening, IGNORE_TERM=1 does not stop on
-SIGTERM, EXIT_CODE ends at once with that code, STATUS_CODE is the status of /status.
+SIGTERM, EXIT_CODE ends at once with that code, STATUS_CODE is the status of /status, TICK_SECONDS prints a numbered
+line that often.
 
 SIGTERM: no new connections, idle ones closed, running answers finished, WebSockets closed with 1001.
 """
@@ -372,7 +373,9 @@ async def main() -> None:
 
         loop.add_reader(listener, accept)
         print(f"echo {VERSION} listens on {address[0]}:{address[1]}", flush=True)
+        ticking = connections.create_task(tick(float(os.environ.get("TICK_SECONDS", "0"))))
         await stop.wait()
+        ticking.cancel()
         app.draining = True
         loop.remove_reader(listener)
         accept()  # who is in the queue was promised an answer
@@ -382,6 +385,15 @@ async def main() -> None:
         for writer in list(app.websockets):
             writer.write(frame(CLOSE, struct.pack("!H", GOING_AWAY)))
         print(f"echo {VERSION} stops", flush=True)
+
+
+async def tick(every: float) -> None:
+    """Print one number after the other, that a gap is seen."""
+    number = 0
+    while every:
+        print(f"tick {INSTANCE} {number}", flush=True)
+        number += 1
+        await asyncio.sleep(every)
 
 
 def announce() -> None:
