@@ -57,11 +57,17 @@ class Publisher:
         self._apps: tuple[feed.AppTraffic, ...] | None = None
         self.workers = 1
         self.started_at = 0.0
-        self.certificates: tuple[feed.Certificate, ...] = ()
+        self.certificates: tuple[feed.Certificate, ...] | None = None  # None: not known yet
         self.challenges: dict[str, str] = {}
 
     def publish(self, now: float, *, force: bool = False) -> None:
-        """Send a snapshot when anything in it is new; marks the instances that it no longer names."""
+        """Send a snapshot when anything in it is new; marks the instances that it no longer names.
+
+        Before the certificates are known nothing is sent: workers still have an earlier control's snapshot, and one
+        without certificates would refuse everybody.
+        """
+        if self.certificates is None:
+            return
         apps = tuple(
             app_traffic(entry, now, self.workers)
             for entry in sorted(self._registry, key=lambda entry: entry.app)
@@ -70,19 +76,19 @@ class Publisher:
         if apps != self._apps or force:
             self._apps = apps
             self._generation += 1
-            self._send(apps)
+            self._send(apps, self.certificates)
         self._mark_withdrawn()
 
     async def in_force(self) -> None:
         """Wait until every worker works by the newest snapshot."""
         await self._feeds.applied(self._epoch, self._generation)
 
-    def _send(self, apps: tuple[feed.AppTraffic, ...]) -> None:
+    def _send(self, apps: tuple[feed.AppTraffic, ...], certificates: tuple[feed.Certificate, ...]) -> None:
         snapshot = feed.Snapshot(
             epoch=self._epoch,
             generation=self._generation,
             apps=apps,
-            certificates=self.certificates,
+            certificates=certificates,
             challenges=self.challenges,
             https_port=self._https_port,
             started_at=self.started_at,
