@@ -95,7 +95,8 @@ def _tell_error(screen: Console, server: str, error: TakoError, *, alone: bool) 
 def _tell_change(screen: Console, server: str, done: DeployedData) -> None:
     counts = done.receipt.requests
     screen.line(f"{done.app} {done.version} serves on {server}")
-    screen.line(f"  {done.new_instances} new instances, {done.old_instances} replaced")
+    noun = "instance" if done.new_instances == 1 else "instances"
+    screen.line(f"  {done.new_instances} new {noun}, {done.old_instances} replaced")
     screen.line(f"  requests meanwhile: {counts.started} started, {counts.finished} finished, {counts.failed} failed")
     for warning in done.warnings:
         screen.warn(warning)

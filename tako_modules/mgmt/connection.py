@@ -54,8 +54,8 @@ Handler = Callable[[Request, "Call"], Awaitable[msgspec.Struct]]
 class Call:
     """What a handler has of the connection that asked.
 
-    peer: who asks; gone: set when nobody is there any more to read the answer. A handler decides by itself whether that
-    ends its work: events of a call that is gone are dropped silently.
+    peer: who asks; gone: set when nobody is there any more to read the answer, or the connection has ended. A handler
+    decides by itself whether that ends its work: events of a call that is gone are dropped silently.
     """
 
     def __init__(self, connection: "Connection") -> None:
@@ -116,6 +116,7 @@ class Connection:
                 await self._answer_all()
                 tasks.cancel_scope.cancel()
         finally:
+            self.gone.set()
             self._incoming.close()
             self._chunks.close()
             await anyio.aclose_forcefully(self._stream)

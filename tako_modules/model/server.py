@@ -2,8 +2,9 @@
 
 import msgspec
 
-__all__ = ["LOCAL", "Server"]
+__all__ = ["LOCAL", "SSH_PORT", "Server"]
 
+SSH_PORT = 22
 LOCAL = "local"  # the built-in server: this machine, without SSH
 
 
@@ -12,7 +13,7 @@ class Server(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     name: str
     host: str
-    port: int = 22
+    port: int = SSH_PORT
     user: str = "tako"
     admin: str = ""
     description: str = ""

@@ -20,9 +20,12 @@ Peer = tuple[str, int] | tuple[str, int, int, int]
 
 
 class Acceptor:
-    """One listening socket: every new connection goes to `open_client(sock, peer)`; `busy()` asks for small batches."""
+    """One listening socket: every new connection goes to `open_client(sock, peer)`.
 
-    __slots__ = ("_busy", "_loop", "_open", "_resting", "_sock", "accepting")
+    busy() asks for small batches; full() hears that there are no descriptors left.
+    """
+
+    __slots__ = ("_busy", "_full", "_loop", "_open", "_resting", "_sock", "accepting")
 
     def __init__(
         self,
@@ -30,9 +33,10 @@ class Acceptor:
         sock: socket.socket,
         open_client: Callable[[socket.socket, Peer], None],
         busy: Callable[[], bool],
+        full: Callable[[], None],
     ) -> None:
         sock.setblocking(False)
-        self._loop, self._sock, self._open, self._busy = loop, sock, open_client, busy
+        self._loop, self._sock, self._open, self._busy, self._full = loop, sock, open_client, busy, full
         self._resting = False
         self.accepting = False
 
@@ -77,6 +81,7 @@ class Acceptor:
 
     def _rest(self, problem: OSError) -> None:
         log.error("accept.full", problem)
+        self._full()
         if self.accepting and not self._resting:
             self._resting = True
             self._loop.remove(self._sock.fileno())

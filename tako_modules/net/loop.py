@@ -36,7 +36,7 @@ __all__ = [
 IN, OUT, ERR, HUP, RDHUP, EXCLUSIVE, EDGE = 0x1, 0x4, 0x8, 0x10, 0x2000, 1 << 28, 1 << 31
 STREAM = IN | OUT | RDHUP | EDGE
 EVENTS = 512  # of one poll: enough to share its price, few enough for the timers to be in time
-BUFFER_BYTES = 1 << 20  # bulk reads: measured, smaller ones cost half as much again per byte
+BUFFER_BYTES = 1 << 20  # the largest bulk reads: measured, smaller ones cost half as much again per byte
 WORDS_EVERY = 1.0  # seconds between two lines about exceptions: a bug on the hot path must not fill the disk
 
 

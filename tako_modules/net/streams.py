@@ -21,6 +21,7 @@ Data = bytes | memoryview
 
 SMALL = 16384  # bytes of a usual read: larger buffers cost page faults for messages that are small
 MARK = 64 << 10  # queued bytes above which the source should pause
+ROOM = 64 << 10  # of the first large read; each full one doubles the next, up to the loop's whole buffer
 PIECES = 64  # of one sendmsg; the kernel takes 1024 at most, a few dozen make the call's price vanish
 _GONE = RDHUP | HUP | ERR
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, 0 seconds
@@ -83,6 +84,7 @@ class Stream:
         "_receiver",
         "_recv",
         "_recv_into",
+        "_room",
         "_send",
         "_served",
         "_unread",
@@ -108,6 +110,7 @@ class Stream:
         self._served = served
         self._out: deque[bytes] | None = None
         self._bulk = self._readable = False
+        self._room = ROOM
         self._unread = memoryview(b"")
         self.bulky = not served
         self._wish = ""  # what happens once the queue is empty: "shut" or "close"
@@ -144,7 +147,7 @@ class Stream:
 
     def _read(self) -> None:
         try:
-            data: Data = self.loop.buffer[: self._recv_into(self.loop.buffer)] if self._bulk else self._recv(SMALL)
+            data: Data = self._recv_bulk() if self._bulk else self._recv(SMALL)
         except BlockingIOError:
             return
         except OSError as problem:
@@ -158,10 +161,15 @@ class Stream:
             self._plan(size)
         self._deliver(data)
 
+    def _recv_bulk(self) -> memoryview:
+        return self.loop.buffer[: self._recv_into(self.loop.buffer, self._room)]
+
     def _plan(self, size: int) -> None:
         """Come back when there may be more than what a read of `size` bytes has brought."""
         if self._bulk:
-            again = size == len(self.loop.buffer)
+            again = size == self._room
+            if again:
+                self._room = min(2 * size, len(self.loop.buffer))
             self._bulk = size >= SMALL and self.bulky
         else:
             again = size == SMALL
@@ -185,8 +193,8 @@ class Stream:
         self._bulk = self._bulk and on
 
     def unread(self, data: bytes) -> None:
-        """Take back the end of what was delivered, to deliver it again in small pieces; only while delivering."""
-        self._unread = memoryview(data)
+        """Take back the end of what was delivered, to deliver it again in small pieces, before what is still unread."""
+        self._unread = memoryview(data + self._unread)
         self.loop.call_soon(self._again)
 
     def _reread(self) -> None:
@@ -199,8 +207,9 @@ class Stream:
         self._receiver.on_eof()
 
     def pause(self) -> None:
-        """Deliver nothing until `resume`."""
+        """Deliver nothing until `resume`; whoever takes it is slow, so that the next reads are not to be large."""
         self.paused = True
+        self._room = ROOM
 
     def resume(self) -> None:
         """Deliver again; what came meanwhile comes through `call_soon`."""

@@ -51,7 +51,7 @@ class TlsStream(Stream):
 
     def _read(self) -> None:
         try:
-            data: Data = self.loop.buffer[: self._recv_into(self.loop.buffer)] if self._bulk else self._recv(SMALL)
+            data: Data = self._recv_bulk() if self._bulk else self._recv(SMALL)
         except BlockingIOError:
             if not self._left():
                 return

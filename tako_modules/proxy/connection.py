@@ -87,13 +87,16 @@ class Connection(Exchange):
             stream.lost("too slow")
         elif self._state is State.HELD:
             self.overdue()
-        elif self._state is State.READING and not self._buffer:
+        elif self._state is State.READING and not self._buffer.strip(b"\r\n"):
+            self.due(WRITE_SECONDS)  # for the notice of the end, which may have to wait in the queue
             stream.finish()
         elif self._state is State.READING or (self._body is not None and not stream.paused):
             self.too_slow()
 
     def broken(self) -> None:
         """Give up: a method raised."""
+        if self._state in (State.FORWARDING, State.HELD) and self._count is not None:
+            self._count.failed += 1
         self.stream.lost("internal error")
 
     # -- waiting
@@ -166,6 +169,11 @@ class Connection(Exchange):
         self._state = State.LEAVING
         self.stream.reset()
         self._gone()
+
+    @property
+    def idle(self) -> bool:
+        """Whether it has been answered and has not asked again; it may be closed at any time (RFC 9112 9.5)."""
+        return self._state is State.READING and self.waited >= 0 and not (self._buffer or self.stream.queued)
 
     def bow_out(self) -> None:
         """Make the next answer the last one; wait for the next request a little only."""

@@ -1,5 +1,6 @@
 """What all connections of one worker share."""
 
+import heapq
 import os
 import time
 from collections.abc import Callable
@@ -11,6 +12,9 @@ from .access import AccessLog
 from .counters import Counters
 
 __all__ = ["Context", "Guest", "Reports"]
+
+
+SHED = 256  # idle connections closed at once when there are no descriptors left: some milliseconds of the loop's time
 
 
 class Reports(Protocol):
@@ -28,6 +32,12 @@ class Reports(Protocol):
 
 class Guest(Protocol):
     """One open client connection, as far as the worker's end is concerned."""
+
+    deadline: float
+
+    @property
+    def idle(self) -> bool:
+        """Whether it has been answered and has not asked again."""
 
     def bow_out(self) -> None:
         """Make the next answer the last one."""
@@ -77,6 +87,15 @@ class Context:
         self.guests.discard(guest)
         if self.draining and not self.guests:
             self.on_empty()
+
+    def shed(self) -> None:
+        """Close the connections that have been idle for longest: whoever asks something needs their descriptors."""
+        for guest in heapq.nsmallest(SHED, (one for one in self.guests if one.idle), key=_deadline):
+            guest.cut()
+
+
+def _deadline(guest: Guest) -> float:
+    return guest.deadline
 
 
 def _nothing() -> None:

@@ -80,6 +80,11 @@ class Counters:
             count = self._counts[app, version] = Count(app, version)
         return count
 
+    def repeat(self) -> None:
+        """Count all as changed: whoever was told is gone."""
+        for count in self._counts.values():
+            count.changed = True
+
     def changed(self) -> Iterator[ServedCount]:
         """Give the counts that changed since the last call."""
         for count in self._counts.values():

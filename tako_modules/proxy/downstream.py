@@ -31,6 +31,7 @@ from .router import CHALLENGE, STATUS_ALIAS, Router, View, is_status, path_of
 __all__ = ["Client"]
 
 _OWN = (CHALLENGE, STATUS_ALIAS)  # what a path begins with that may be meant for the proxy itself
+_UNKNOWN = b'"ip":"%b","host":"","ua":""'  # the log's members about what is no request
 
 
 class Client(Connection):
@@ -43,7 +44,7 @@ class Client(Connection):
         self.router = router
         self.minor = b"1"
         self.method = self.target = self.request_id = b"-"
-        self.identity = b'"ip":"%b","host":"","ua":""' % origin.peer
+        self.identity = _UNKNOWN % origin.peer
         self._seen = 0
         self._fields = self._host = b""
         self._agents: list[bytes] = []
@@ -145,7 +146,8 @@ class Client(Connection):
             self._host, self._agents, self._view = block.host, agents, None
             agent = headers.quote(b" ".join(agents))
             self.identity = b'"ip":"%b","host":"%b","ua":"%b"' % (self.origin.peer, block.host, agent)
-        self._fields, self._authority = fields, authority
+        if block.upgrade is None:  # whether a handshake is one hangs on the method too
+            self._fields, self._authority = fields, authority
 
     def _look_up(self, view: View) -> None:
         """Find the app that all requests for this host go to, if there is no more to ask than the host."""
@@ -195,6 +197,7 @@ class Client(Connection):
         self.started = self.context.loop.clock()
         self.waited, self.received = 0.0, 0
         self.method = self.target = b"-"
+        self.identity = _UNKNOWN % self.origin.peer
         self.request_id = self.context.request_id()
         self._buffer = b"?"  # there is more that nobody will read
         self.answer(problem.status, words=problem.reason.encode())
@@ -253,7 +256,7 @@ class Client(Connection):
 
     def _keep(self, data: bytes) -> None:
         """Keep what belongs to the next requests: a lot of it in small pieces, since each request moves the rest."""
-        if len(data) > PIPELINE_BYTES:
+        if len(data) > 2 * PIPELINE_BYTES:  # more than the buffer itself can have held
             self.stream.unread(data)
         else:
             self._buffer = data

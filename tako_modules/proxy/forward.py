@@ -160,6 +160,7 @@ class Exchange(ABC):
             self._instance = instance
             self.link = link = instance.claim(repeatable=self.method in IDEMPOTENT, fresh=fresh)
         except OSError:  # no descriptor left: as busy as can be
+            self.context.shed()
             self.refuse(Refused.NO_INSTANCE)
             return
         link.ask(self, pieces)

@@ -197,6 +197,7 @@ class Link:
                     self._head, self._meaning, self._kind = head, meaning, h1.body_kind(meaning, b"GET")
                     break
                 data = data[end:]
+                self.reused = False
                 if not self._interim(asker, meaning, data):
                     return
                 end = h1.response_end(data)
@@ -208,6 +209,7 @@ class Link:
             self._answer(asker, self._meaning, data, end)
         else:
             self._buffer, self._seen = data, len(data)
+            self.reused = False  # it lives: what happens now does not come from its age
 
     def _answer(self, asker: Asker, meaning: h1.ResponseHead, data: bytes, end: int) -> None:
         """Pass on a final head and what of its body came with it: the usual small answer in one send."""
@@ -288,7 +290,7 @@ class Link:
 
     def _complete(self, asker: Asker, *, keep: bool, slow: bool = False) -> None:
         """The answer is whole: make room for the next question before the client can ask it."""
-        keep = keep and not asker.uploading and not self.stream.ended
+        keep = keep and not (asker.uploading or self.stream.ended or self.stream.queued)
         self._asker = self._body = None
         instance = self.instance
         if keep and instance.keep(self):

@@ -73,6 +73,7 @@ class Worker:
             sock,
             lambda client, peer: self._open(client, peer, port=port, secure=secure),
             lambda: self.shaking > 0,
+            self.context.shed,
         )
 
     @property
@@ -119,6 +120,9 @@ class Worker:
         if number > self._applied:
             first = self._applied == (0, 0)
             self._apply(snapshot)
+            if snapshot.epoch != self._applied[0]:  # a control that knows nothing of what the former one was told
+                self.context.counters.repeat()
+                self.feed.in_flight(dict(self.roster.busy()))
             self._applied = number
             if first:
                 self._begin()

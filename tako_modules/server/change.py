@@ -32,11 +32,8 @@ async def change(entry: Entry, wish: Wish, fence: int, call: Call, control: Cont
     await control.certificates.want([*others, *wish.after.routes])
     await control.feeds.refresh()
     watch = control.rollouts.begin(entry, wish, control.counters_by_version(entry.app))
-    control.leases.pin(entry.app, fence)
-    try:
+    with control.leases.pinned(entry.app, fence):
         ended = await control.rollouts.run(entry, watch, call.event)
-    finally:
-        control.leases.unpin(entry.app)
     await control.publisher.in_force()
     if ended.outcome is not Outcome.SUCCESS:
         raise await control.rollouts.failure(entry.app, watch)

@@ -118,7 +118,7 @@ class Chores:
                 hint="make it faster, or run it outside of the deploy",
             )
         if left or chore.code is None:
-            raise Cancelled("the client has left or lost its lease; the program was stopped")
+            raise Cancelled("nobody waits for it any more; the program was stopped")
         return chore.code
 
     async def _end(self, chore: _Chore) -> None:

@@ -28,7 +28,7 @@ LOOK_SECONDS = 0.05  # between looks at something that other tasks bring about
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """Everything an operation may use; made once by the composition root."""
+    """Everything an operation may use; made once by the composition root; started_at: monotonic seconds."""
 
     options: ServeOptions
     version: str

@@ -54,6 +54,7 @@ class Crew:
         self._report = report
         self._tasks: TaskGroup | None = None
         self._watching: dict[str, anyio.CancelScope] = {}
+        self._troubled: set[str] = set()
         self._children: dict[str, Child] = {}
         self.chores = Chores(link)
         self._captures: dict[str, Capture] = {}
@@ -173,6 +174,7 @@ class Crew:
 
     def stop_watching(self, one: Instance) -> None:
         """Stop probing an instance."""
+        self._troubled.discard(one.id)
         scope = self._watching.pop(one.id, None)
         if scope is not None:
             scope.cancel()
@@ -211,7 +213,20 @@ class Crew:
                 self._report(app, facts.Probed(number=number, failure=fact.failure))
 
         with scope:
-            await keeper.keep(watched, report, self._clock, owns)
+            await keeper.keep(
+                watched, report, self._clock, owns, troubled=partial(self._was_troubled, watched.instance)
+            )
+
+    def _was_troubled(self, ident: str) -> bool:
+        """Tell once whether the data plane has had trouble with an instance."""
+        found = ident in self._troubled
+        self._troubled.discard(ident)
+        return found
+
+    def upstream_failed(self, ident: str) -> None:
+        """The data plane had no answer from an instance: the next probe looks harder than a connection does."""
+        if ident in self._watching:
+            self._troubled.add(ident)
 
     async def _ownership(self, entry: Entry, one: Instance, child: Child) -> ports.Ownership:
         """Look whose an instance's port is: as its own user, for no other may read its descriptors."""

@@ -95,7 +95,11 @@ class Doorway:
 
     def _other_exit(self, child: Child, code: int, pipe: int | None) -> None:
         if child.kind == WORKER:
+            if pipe is not None:
+                self._control.feeds.hear_last(child, socket.socket(fileno=pipe))
+                return
             self._control.feeds.forget(child)
+            self._control.ledger.keep_counters(self._control.feeds.tally.export())
             if not self._stopping:
                 log.event("worker.ended", id=child.id, pid=child.pid, code=code)
         else:
@@ -115,12 +119,12 @@ class Doorway:
             self._control.crew.exited(child, code, last_words)
 
     def _failed(self, event: InitEvent, descriptors: list[int]) -> None:
-        message = f"{event.step}: {event.message}" if event.step else event.message
-        self._control.crew.spawn_failed(event.id, message)
+        self._control.crew.spawn_failed(event.id, event.message)
 
     def _resumed(self, event: InitEvent, descriptors: list[int]) -> None:
         """Init runs a new file: it starts a control of the same build once this one has ended."""
         log.event("control.replaced", build=event.build, file=event.file)
+        self._control.ledger.keep_counters(self._control.feeds.tally.export())
         self._tasks.cancel_scope.cancel()
 
     def _error(self, event: InitEvent, descriptors: list[int]) -> None:

@@ -25,6 +25,8 @@ class Effects:
         self._steps.carry_out(entry, step)
 
     def settled(self, entry: Entry) -> None:
-        """Write down and publish what is new."""
-        self._ledger.save_changes(entry)
-        self._publisher.publish(self._clock.monotonic())
+        """Write down and publish what is new: traffic follows the truth also while the disk takes nothing."""
+        try:
+            self._ledger.save_changes(entry)
+        finally:
+            self._publisher.publish(self._clock.monotonic())

@@ -116,6 +116,14 @@ class Feeds:
         one.channel.close()
         self._on_change()
 
+    def hear_last(self, child: Child, channel: socket.socket) -> None:
+        """Read what a worker counted before it died while no control was there."""
+        one = Feed(child, channel)
+        for fact in one.packets():
+            if isinstance(fact, feed.Served):
+                self.tally.update(one.key, fact)
+        channel.close()
+
     def _take(self, one: Feed, fact: feed.Fact) -> None:
         if isinstance(fact, feed.Applied):
             one.applied = (fact.epoch, fact.generation)

@@ -4,22 +4,23 @@ Folders of a deployment belong to root and are readable by its group alone; only
 app's own. A rootless server has one user for all of it, so nothing changes hands there.
 """
 
+import contextlib
 import os
 import pwd
 import shutil
-import stat
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from tako_modules.base import files, ids, process
+from tako_modules.base import files, ids, log, process
 from tako_modules.base.errors import TakoError
 from tako_modules.base.paths import ServerPaths
 
+from . import ownership
+
 __all__ = ["Host", "Identity"]
 
-_GROUP_READS = 0o050  # the group may read and enter what the owner may
 _GROUP_EXISTS = 9  # groupadd: this name is there; a crash came before its user
-_NEVER = 0o7022  # no setuid, setgid, sticky; not writable by group or others
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,29 +108,12 @@ class Host:
 
     def open_release(self, release: Path, who: Identity) -> None:
         """Let the app's user write in a release while its dependencies are installed."""
-        if who.uid is None:
-            return
-        for folder, names, leaves in os.walk(release):
-            for name in (*names, *leaves):
-                os.lchown(Path(folder) / name, who.uid, who.gid if who.gid is not None else -1)
-        os.lchown(release, who.uid, who.gid if who.gid is not None else -1)
+        if who.uid is not None and who.gid is not None:
+            ownership.open_tree(release, who.uid, who.gid)
 
     def seal_release(self, release: Path, who: Identity) -> None:
         """Give a finished release to root: its group reads, nobody writes."""
-        for folder, names, leaves in os.walk(release):
-            for name in (*names, *leaves):
-                self._seal(Path(folder) / name, who)
-        self._seal(release, who)
-
-    @staticmethod
-    def _seal(path: Path, who: Identity) -> None:
-        found = path.lstat()
-        if who.gid is not None:
-            os.lchown(path, 0, who.gid)
-        if stat.S_ISLNK(found.st_mode):
-            return
-        mode = stat.S_IMODE(found.st_mode) & ~_NEVER
-        path.chmod((mode & 0o700) | ((mode >> 3) & _GROUP_READS))
+        ownership.seal_tree(release, who.gid)
 
     def write_env(self, release: Path, version: str, who: Identity) -> None:
         """Write a release's `.env`; secrets join it in a later version."""
@@ -139,22 +123,63 @@ class Host:
             os.chown(path, 0, who.gid)
 
     def link_logs(self, release: Path) -> None:
-        """Point a release's `logs` to the folder that all releases share."""
+        """Point a sealed release's `logs` to the folder that all releases share; raises TakoError."""
         link = release / "logs"
-        if not link.is_symlink():
-            link.symlink_to("../../shared/logs")
+        if link.is_symlink():
+            return
+        if link.exists():
+            raise TakoError(
+                f"{release.name} has `logs` of its own, where the link to its log files must be",
+                hint="have the app write to another folder, or leave it out with `exclude` in tako.toml",
+            )
+        link.symlink_to("../../shared/logs")
+
+    def current(self, app: str) -> str:
+        """Tell which release `current` points to, "" for none."""
+        try:
+            return self.paths.app(app).current.readlink().name
+        except OSError:
+            return ""
 
     def set_current(self, app: str, version: str) -> None:
         """Flip `current` to a release: one rename, never absent."""
         folders = self.paths.app(app)
+        if self.current(app) == version:
+            return
         beside = folders.root / f".current.{ids.token(4)}"
         beside.symlink_to(f"releases/{version}")
         beside.replace(folders.current)
         files.sync_directory(folders.root)
 
-    def remove_release(self, app: str, version: str) -> None:
-        """Delete one release's folder."""
-        shutil.rmtree(self.paths.app(app).release(version), ignore_errors=True)
+    def set_release_aside(self, app: str, version: str) -> Path:
+        """Take one release's folder out of sight with one rename, so that its name is free for another at once."""
+        return self._set_aside(self.paths.app(app).release(version))
+
+    def set_releases_aside(self, app: str) -> Path:
+        """Take the folder of all releases out of sight with one rename."""
+        return self._set_aside(self.paths.app(app).releases)
+
+    @staticmethod
+    def _set_aside(path: Path) -> Path:
+        aside = path.with_name(f".{path.name}.{ids.token(4)}")
+        with contextlib.suppress(FileNotFoundError):
+            path.rename(aside)
+        return aside
+
+    @staticmethod
+    def remove_tree(path: Path) -> None:
+        """Delete a folder; what cannot be deleted stays and is tried again when control starts."""
+        try:
+            shutil.rmtree(path, ignore_errors=True)
+        except RecursionError as problem:  # an app may nest folders as deep as it likes
+            log.error("tree.left", problem, path=str(path))
+
+    def set_leftovers_aside(self, app: str, versions: Collection[str]) -> list[Path]:
+        """Find what a crash left, folders among the releases whose name is no version, and give their new names."""
+        folders = self.paths.app(app)
+        inside = list(folders.releases.iterdir()) if folders.releases.is_dir() else []
+        left = [self._set_aside(path) for path in inside if path.name not in versions]
+        return [*left, *folders.root.glob(f".{folders.releases.name}.*")]
 
     def remove_app(self, app: str, *, purge: bool, stamp: str) -> tuple[Path | None, int]:
         """Delete a deployment's folders; its data moves to the trash unless `purge`.
@@ -167,11 +192,13 @@ class Host:
         if not purge and folders.data.is_dir() and any(folders.data.iterdir()):
             self.paths.trash.mkdir(mode=0o700, exist_ok=True)
             kept = self.paths.trash / f"{app}-{stamp}"
-            folders.data.rename(kept)
-        for path in (folders.root, self.paths.logs / app, self.paths.uploads / app):
-            shutil.rmtree(path, ignore_errors=True)
-        for path in (self.paths.caches / app, self.paths.temporary / app):
-            shutil.rmtree(path, ignore_errors=True)
+            ownership.move_tree(folders.data, kept)
+        paths = self.paths
+        for path in (
+            folders.root,
+            *(kind / app for kind in (paths.logs, paths.uploads, paths.caches, paths.temporary)),
+        ):
+            self.remove_tree(path)
         return kept, size if kept else 0
 
     def free_bytes(self) -> int:

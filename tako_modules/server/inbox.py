@@ -4,6 +4,8 @@ Facts that arrive while another is being handled wait in a queue, so an entry is
 """
 
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 import anyio
@@ -62,36 +64,42 @@ class Inbox:
         self._busy = True
         try:
             while self._queue:
-                self._guarded(*self._queue.popleft())
+                self._take(*self._queue.popleft())
         finally:
             self._busy = False
 
-    def _guarded(self, app: str, fact: facts.Fact) -> None:
-        """A full disk stops changes, not the server: what could not be done is tried again soon."""
-        try:
-            self._take(app, fact)
-        except TakoError as problem:
-            log.event("inbox.failed", app=app, fact=type(fact).__name__, message=problem.message)
-            entry = self._registry.get(app)
-            if entry is not None:
-                entry.wake_at = self._clock.monotonic() + TRY_AGAIN_SECONDS
-                self._changed.set()
-
     def _take(self, app: str, fact: facts.Fact) -> None:
+        """Act on a fact; a full disk stops changes, not the server: what could not be done is tried again soon."""
         entry = self._registry.get(app)
         if entry is None or not apply(entry, fact, self._clock.monotonic()):
             return
+        done = self._act(entry, fact)
+        entry.wake_at = reconcile.wake_at(entry.view(self._clock.monotonic()))
+        written = self._tried(entry, lambda: self._actions.settled(entry))
+        if not done or not written:
+            again = self._clock.monotonic() + TRY_AGAIN_SECONDS
+            entry.wake_at = again if entry.wake_at is None else min(entry.wake_at, again)
+        self._changed.set()
+
+    def _act(self, entry: Entry, fact: facts.Fact) -> bool:
+        """Plan and act until nothing is left to do; False when a step could not be done."""
         for _ in range(ROUNDS):
             steps = reconcile.steps(entry.view(self._clock.monotonic()))
-            for step in steps:
-                self._actions.carry_out(entry, step)
             if not steps:
-                break
-        else:
-            log.event("plan.unsettled", app=app, fact=type(fact).__name__)
-        entry.wake_at = reconcile.wake_at(entry.view(self._clock.monotonic()))
-        self._actions.settled(entry)
-        self._changed.set()
+                return True
+            done = [self._tried(entry, partial(self._actions.carry_out, entry, step)) for step in steps]
+            if not all(done):
+                return False
+        log.event("plan.unsettled", app=entry.app, fact=type(fact).__name__)
+        return True
+
+    def _tried(self, entry: Entry, act: Callable[[], None]) -> bool:
+        try:
+            act()
+        except TakoError as problem:
+            log.event("inbox.failed", app=entry.app, message=problem.message)
+            return False
+        return True
 
     async def keep_time(self) -> None:
         """Send a Tick to each deployment whose next moment has come, until cancelled."""

@@ -2,16 +2,18 @@
 
 import grp
 import pwd
+from collections.abc import Mapping
 
 import msgspec
 
+from tako_modules.base import log
 from tako_modules.base.clock import Clock
-from tako_modules.base.errors import Refused
-from tako_modules.model.deployment import Deployment, Outcome, Rollout, Vitals
+from tako_modules.base.errors import Refused, TakoError
+from tako_modules.model.deployment import Counters, Deployment, Outcome, Rollout, Vitals
 from tako_modules.model.instance import Instance
 from tako_modules.model.release import Release
-from tako_modules.store import apps, instances, leases, ports, releases, rollouts, server
-from tako_modules.store.db import Store
+from tako_modules.store import apps, counters, instances, leases, ports, releases, rollouts, server
+from tako_modules.store.db import DiskFull, Store
 from tako_modules.supervisor import port_range
 from tako_modules.supervisor import ports as listening
 
@@ -28,6 +30,7 @@ class Ledger:
         self._clock = clock
         self._rootless = rootless
         self._port_offset = port_offset
+        self._unwritten: set[int] = set()  # ports given out while the disk was full
 
     def next_fence(self, app: str) -> int:
         """Give a lease's number."""
@@ -43,6 +46,11 @@ class Ledger:
     def save_deployment(self, deployment: Deployment) -> None:
         """Write a deployment with its rollouts."""
         apps.save(self._db, deployment)
+
+    def change(self, entry: Entry, changed: Deployment) -> None:
+        """Replace a deployment, on the disk first: what a full disk refuses has not happened."""
+        apps.save(self._db, changed)
+        entry.deployment = changed
 
     def save_changes(self, entry: Entry) -> None:
         """Write what has changed of a deployment and its instances since the last time, whole or not at all."""
@@ -63,9 +71,13 @@ class Ledger:
         """Choose a free port for an instance and write it down."""
         known = ports.load(self._db, self._clock.monotonic())
         foreign = {row.port for row in listening.listeners()}
-        taken = known.held | known.cooling | foreign
+        taken = known.held | known.cooling | foreign | self._unwritten
         port = port_range.choose(taken, newest=known.newest, offset=self._port_offset)
-        ports.take(self._db, port, app, number)
+        try:
+            ports.take(self._db, port, app, number)
+        except DiskFull as problem:  # an app that has crashed comes back all the same; a crash of control forgets it
+            self._unwritten.add(port)
+            log.event("port.unwritten", app=app, port=port, message=problem.message)
         return port
 
     def remove_instance(self, one: Instance) -> None:
@@ -73,16 +85,19 @@ class Ledger:
         with self._db.transaction():
             ports.release(self._db, one.app, one.number, self._clock.monotonic())
             instances.remove(self._db, one.app, one.number)
+        self._unwritten.discard(one.port)
 
-    def commit(self, entry: Entry) -> None:
-        """Write down that a rollout's new shape is in force and that its release has served."""
-        shape = entry.deployment.shape
+    def commit(self, entry: Entry, committed: Deployment) -> None:
+        """Bring a rollout's new shape in force, and note that its release has served; raises TakoError before that."""
+        release = entry.releases.get(committed.shape.version) if committed.shape else None
         with self._db.transaction():
-            apps.save(self._db, entry.deployment)
-            release = entry.releases.get(shape.version) if shape else None
+            apps.save(self._db, committed)
             if release is not None:
-                entry.releases[release.version] = msgspec.structs.replace(release, served=True)
-                releases.save(self._db, entry.releases[release.version])
+                release = msgspec.structs.replace(release, served=True)
+                releases.save(self._db, release)
+        entry.deployment = committed
+        if release is not None:
+            entry.releases[release.version] = release
 
     def finish(self, entry: Entry, ended: Rollout) -> None:
         """Write down how a rollout ended."""
@@ -108,6 +123,13 @@ class Ledger:
             apps.remove(self._db, app)
             if not files_left:
                 server.give_uid(self._db, app)
+
+    def keep_counters(self, counts: Mapping[counters.Key, Counters]) -> None:
+        """Write the requests that were counted; on a full disk they wait in memory until there is room."""
+        try:
+            counters.save_all(self._db, counts)
+        except TakoError as problem:
+            log.event("counters.unwritten", message=problem.message)
 
     def history(self, app: str) -> list[Rollout]:
         """Give the rollouts of a deployment, newest first."""

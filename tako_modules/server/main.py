@@ -4,6 +4,7 @@ import grp
 import os
 import socket
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 
 import anyio
@@ -28,6 +29,7 @@ from .control import Control
 from .crew import Crew
 from .doorway import Doorway
 from .effects import Effects
+from .excuse import excuse
 from .feeds import Feeds
 from .host import Host
 from .inbox import Inbox
@@ -59,15 +61,33 @@ def run(options: ServeOptions, programs: Programs, *, version: str, build: str) 
             if not mine:
                 log.event("control.twice", data_dir=options.data_dir)
                 return ALREADY
-            db = Store.open(paths.database)
             try:
+                db = _open(paths.database)
+            except TakoError as problem:
+                log.event("control.excused", message=problem.message, hint=problem.hint)
+                anyio.run(excuse, problem, _link(), host, SystemClock(), _allowed(options))
+                return 1
+            with closing(db):
                 anyio.run(_Program(options, programs, host, db, version=version, build=build).main)
-            finally:
-                db.close()
     except TakoError as problem:
         log.event("control.ended", message=problem.message, hint=problem.hint)
         return 1
     return 0
+
+
+def _open(path: Path) -> Store:
+    """Open the state and read it once; raises TakoError while init can still be told why."""
+    db = Store.open(path)
+    try:
+        boot.check_readable(db)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _link() -> Link:
+    return Link(socket.socket(fileno=CHANNEL))
 
 
 class _Program:
@@ -79,9 +99,9 @@ class _Program:
         self.options = options
         self.db = db
         self.clock: Clock = SystemClock()
-        self.link = Link(socket.socket(fileno=CHANNEL))
+        self.link = _link()
         self.registry = Registry()
-        self.begun = server_rows.begin(db, BOOT_ID.read_text().strip())
+        self.begun = server_rows.begin(db, BOOT_ID.read_text().strip(), self.clock.monotonic())
         self.feeds = Feeds(self._traffic_fact, self._let_go)
         self.publisher = Publisher(
             self.registry, self.feeds, self.link, epoch=self.begun.epoch, https_port=options.tls_port
@@ -90,7 +110,7 @@ class _Program:
         self.publisher.started_at = self.clock.now()
         ledger = Ledger(db, self.clock, rootless=options.rootless, port_offset=options.instance_port_offset)
         crew = Crew(self.registry, host, self.link, self.clock, programs, report=self._report)
-        leases = Leases(self.clock, ledger.next_fence, lambda app: host.paths.app(app).lock)
+        leases = Leases(self.clock, ledger.next_fence, lambda app: host.paths.app(app).lock, self._rolling)
         steps = Steps(ledger, crew, host, self.clock)
         self.inbox = Inbox(self.registry, Effects(steps, ledger, self.publisher, self.clock), self.clock)
         self.certificates = Certificates(options, host.paths.certificates, self.clock, self._republish)
@@ -110,8 +130,12 @@ class _Program:
             certificates=self.certificates,
             rollouts=Rollouts(self.inbox, ledger, self.clock, crew.last_words),
             tidier=Tidier(self.registry, ledger, leases, host, self.clock),
-            started_at=self.clock.now(),
+            started_at=self.clock.monotonic(),
         )
+
+    def _rolling(self, app: str) -> bool:
+        entry = self.registry.get(app)
+        return entry is not None and entry.deployment.rollout is not None
 
     def _report(self, app: str, fact: facts.Fact) -> None:
         self.inbox.put(app, fact)
@@ -125,6 +149,7 @@ class _Program:
             self.inbox.put(fact.app, facts.Woken())
         elif isinstance(fact, feed.UpstreamFailed):
             log.event("upstream.failed", instance=fact.instance, reason=fact.reason)
+            self.control.crew.upstream_failed(fact.instance)
         elif isinstance(fact, feed.InFlight):
             self._active({ident.rpartition("/")[0] for ident in fact.instances})
         elif isinstance(fact, feed.Served):
@@ -151,18 +176,21 @@ class _Program:
             tasks.start_soon(self._read, doorway, tasks.cancel_scope)
             await doorway.complete.wait()
             boot.restore(self.control, self.db, doorway.found, rebooted=self.begun.rebooted)
+            left = boot.put_in_order(self.control)
             await self.certificates.want(route for entry in self.registry for route in entry.routes)
             doorway.adopt()
             self._republish()
             for entry in list(self.registry):
                 self.inbox.put(entry.app, facts.Tick())
-            self._serve(tasks, doorway)
+            self._serve(tasks, doorway, left)
 
-    def _serve(self, tasks: TaskGroup, doorway: Doorway) -> None:
+    def _serve(self, tasks: TaskGroup, doorway: Doorway, left: list[Path]) -> None:
         tasks.start_soon(self.inbox.keep_time)
         tasks.start_soon(self.certificates.run)
         tasks.start_soon(self.control.tidier.sweep)
-        tasks.start_soon(boot.keep_counters, self.control, self.db)
+        tasks.start_soon(self.control.leases.sweep)
+        tasks.start_soon(boot.keep_counters, self.control)
+        tasks.start_soon(boot.delete_leftovers, self.control, left)
         if doorway.management is not None:
             tasks.start_soon(self._answer, doorway.management)
         self.link.send("status", {"text": f"tako {self.control.version}: {len(list(self.registry))} deployments"})

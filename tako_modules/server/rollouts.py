@@ -22,6 +22,7 @@ __all__ = ["WINDOW_SECONDS", "Rollouts", "Wish", "receipt"]
 
 WINDOW_SECONDS = 2.0  # a new instance must stay healthy this long before it gets traffic
 MARGIN_SECONDS = 60.0  # beyond what its instances may take, one after the other
+EARLIEST = 0.001  # seconds after the one before it: history is ordered by time, also where the clock was set back
 EVENTS = 1000  # steps that may wait for a slow client; more are dropped, the end is not
 
 
@@ -59,10 +60,11 @@ class Rollouts:
                 code="busy",
                 hint=f"wait for it and look with `tako status`; it began {utc_text(deployment.rollout.started_at)}",
             )
+        last = deployment.last.started_at + EARLIEST if deployment.last else 0.0
         release = entry.releases.get(wish.after.version)
         timeout = release.recipe.health.timeout if release and release.recipe else WINDOW_SECONDS
         rollout = Rollout(
-            id=_new_id(self._clock.now()),
+            id=_new_id(max(self._clock.now(), last)),
             app=entry.app,
             kind=wish.kind,
             after=wish.after,
@@ -71,12 +73,12 @@ class Rollouts:
             parallel=wish.parallel,
             note=wish.note,
             requested_by=wish.requested_by,
-            started_at=self._clock.now(),
+            started_at=max(self._clock.now(), last),
             deadline=self._clock.monotonic() + _longest(wish, timeout),
             first_number=0 if wish.keep else deployment.next_number,
         )
-        entry.set(rollout=rollout, vitals=msgspec.structs.replace(deployment.vitals, crashes=0, next_start_at=0.0))
-        self._ledger.save_deployment(entry.deployment)
+        vitals = msgspec.structs.replace(deployment.vitals, crashes=0, next_start_at=0.0)
+        self._ledger.change(entry, msgspec.structs.replace(deployment, rollout=rollout, vitals=vitals))
         entry.watch = Watch(rollout, counters)
         return entry.watch
 

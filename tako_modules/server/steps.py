@@ -108,17 +108,22 @@ class Steps:
         crashed(entry, entry.instances[one.number], reason, self._clock.monotonic())
 
     def _forget(self, entry: Entry, step: steps.Forget) -> None:
-        one = entry.instances.pop(step.number)
-        self._ledger.remove_instance(one)
+        self._ledger.remove_instance(entry.instances[step.number])
+        del entry.instances[step.number]
 
     def _commit(self, entry: Entry, step: steps.Commit) -> None:
         change = entry.deployment.rollout
         if change is None:
             return
         vitals = Vitals(awake=True, active_at=self._clock.monotonic())
-        entry.set(shape=change.after, stopped=False, vitals=vitals)
-        entry.set_rollout(committed=True)
-        self._ledger.commit(entry)
+        committed = replace(
+            entry.deployment,
+            shape=change.after,
+            stopped=False,
+            vitals=vitals,
+            rollout=replace(change, committed=True),
+        )
+        self._ledger.commit(entry, committed)
         try:
             self._host.set_current(entry.app, change.after.version)
         except OSError as problem:
@@ -132,7 +137,6 @@ class Steps:
             return
         now = self._clock.monotonic()
         entry.set_rollout(undoing=True, reason=change.reason or step.reason, deadline=now + CLOSING_SECONDS)
-        self._ledger.save_deployment(entry.deployment)
         watch = entry.watch
         if watch is None:
             return
@@ -147,7 +151,10 @@ class Steps:
             return
         ended = replace(change, outcome=step.outcome, finished_at=self._clock.now())
         entry.set(rollout=None, last=ended)
-        self._ledger.finish(entry, ended)
+        try:
+            self._ledger.finish(entry, ended)
+        except TakoError as problem:  # what was committed is on the disk, and the rest is tried again with what settles
+            log.event("rollout.unwritten", app=entry.app, message=problem.message)
         log.event(
             "rollout.finished", app=entry.app, kind=ended.kind, version=ended.after.version, outcome=ended.outcome
         )

@@ -1,12 +1,13 @@
 """Putting away what nobody needs: releases by the retention rules, what an interrupted deploy left, old uploads."""
 
-import shutil
 from pathlib import Path
 
 import anyio
 
 from tako_modules.base import log
 from tako_modules.base.clock import Clock
+from tako_modules.base.errors import TakoError
+from tako_modules.model.release import Release
 from tako_modules.plan import retention
 
 from .host import Host
@@ -33,21 +34,34 @@ class Tidier:
         self._locks: dict[str, anyio.Lock] = {}
 
     async def tidy(self, app: str, *, give_up: str = "") -> None:
-        """Put one deployment in order; give_up: a version whose preparation has just failed."""
+        """Put one deployment in order; give_up: a version whose preparation has just failed.
+
+        What cannot be done now is no error of the one who deploys: the next sweep tries again.
+        """
         async with self._locks.setdefault(app, anyio.Lock()):
-            entry = self._registry.get(app)
-            if entry is None:
-                return
-            leased = self._leases.held(app) is not None
-            low = self._host.free_bytes() < LOW_DISK
-            releases, used = list(entry.releases.values()), _used(entry)
-            going = retention.expired(releases, used=used, leased=leased, now=self._clock.now(), disk_low=low)
-            failed = [one for one in releases if one.version == give_up and not one.served and one.version not in used]
-            for release in {one.version: one for one in (*going, *failed)}.values():
-                self._ledger.remove_release(entry, release.version)
-                await anyio.to_thread.run_sync(self._host.remove_release, app, release.version)
-            if not leased:
-                await self._forget_empty(entry)
+            try:
+                await self._tidy(app, give_up)
+            except TakoError as problem:
+                log.event("tidy.failed", app=app, message=problem.message)
+
+    async def _tidy(self, app: str, give_up: str) -> None:
+        entry = self._registry.get(app)
+        if entry is None:
+            return
+        while going := self._going(entry, give_up):  # asked anew each time: meanwhile somebody may have come for one
+            self._ledger.remove_release(entry, going[0].version)
+            aside = self._host.set_release_aside(app, going[0].version)
+            await anyio.to_thread.run_sync(self._host.remove_tree, aside)
+        if self._leases.held(app) is None:
+            await self._forget_empty(entry)
+
+    def _going(self, entry: Entry, give_up: str) -> list[Release]:
+        leased = self._leases.held(entry.app) is not None
+        low = self._host.free_bytes() < LOW_DISK
+        releases, used = list(entry.releases.values()), _used(entry)
+        going = retention.expired(releases, used=used, leased=leased, now=self._clock.now(), disk_low=low)
+        failed = [one for one in releases if one.version == give_up and not one.served and one.version not in used]
+        return [*going, *failed]
 
     async def _forget_empty(self, entry: Entry) -> None:
         """A first deploy that failed leaves no deployment behind, but for its data and logs."""
@@ -56,8 +70,8 @@ class Tidier:
             return
         self._registry.remove(entry.app)
         self._ledger.remove_app(entry.app, files_left=True)
-        releases = self._host.paths.app(entry.app).releases
-        await anyio.to_thread.run_sync(lambda: shutil.rmtree(releases, ignore_errors=True))
+        aside = self._host.set_releases_aside(entry.app)
+        await anyio.to_thread.run_sync(self._host.remove_tree, aside)
 
     async def sweep(self) -> None:
         """Tidy all deployments again and again, until cancelled."""

@@ -12,7 +12,7 @@ from tako_modules.model.deployment import Counters
 
 from .db import Store, convert
 
-__all__ = ["load_all", "save_all"]
+__all__ = ["Key", "load_all", "save_all"]
 
 Key = tuple[str, str, str]
 

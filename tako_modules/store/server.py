@@ -4,14 +4,16 @@ from collections.abc import Container
 
 import msgspec
 
+from tako_modules.base import log
 from tako_modules.base.errors import TakoError
 
-from .db import Store
+from .db import DiskFull, Store
 
 __all__ = ["FIRST_UID", "LAST_UID", "Begun", "begin", "give_uid", "take_uid"]
 
 FIRST_UID = 60000  # above ordinary and below systemd's dynamic users (61184)
 LAST_UID = 61183
+EPOCHS_A_SECOND = 100  # control takes longer than that to start
 
 
 class Begun(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,13 +23,19 @@ class Begun(msgspec.Struct, frozen=True, kw_only=True):
     rebooted: bool
 
 
-def begin(db: Store, boot: str) -> Begun:
-    """Count one more start of control; boot: the machine's boot id."""
-    with db.transaction():
-        epoch = int(_read(db, "epoch") or 0) + 1
-        former = _read(db, "boot")
-        _write(db, "epoch", str(epoch))
-        _write(db, "boot", boot)
+def begin(db: Store, boot: str, now: float) -> Begun:
+    """Count one more start of control; boot: the machine's boot id; now: monotonic seconds.
+
+    The clock has a part in the count, so that it grows also while a full disk lets nothing be written.
+    """
+    epoch = max(int(_read(db, "epoch") or 0) + 1, int(now * EPOCHS_A_SECOND))
+    former = _read(db, "boot")
+    try:
+        with db.transaction():
+            _write(db, "epoch", str(epoch))
+            _write(db, "boot", boot)
+    except DiskFull as problem:
+        log.event("epoch.unwritten", epoch=epoch, message=problem.message)
     return Begun(epoch=epoch, rebooted=former not in ("", boot))
 
 

@@ -90,18 +90,25 @@ class Loopback:
 LOOPBACK = Loopback()
 
 
+def _never() -> bool:
+    return False
+
+
 async def keep(
     watched: Watched,
     report: Callable[[ProbeFact], None],
     clock: Clock,
     owns: Callable[[], Awaitable[Ownership]],
     probes: Probes = LOOPBACK,
+    *,
+    troubled: Callable[[], bool] = _never,
 ) -> None:
     """Report how an instance is until cancelled; returns only after a final failure.
 
-    owns: look whose the instance's port is; it may raise TakoError, which counts as a failed probe.
+    owns: look whose the instance's port is; it may raise TakoError, which counts as a failed probe. troubled: tells,
+    once for each time, whether requests of clients have failed there.
     """
-    keeper = _Keeper(watched, report, clock, probes)
+    keeper = _Keeper(watched, report, clock, probes, troubled)
     if watched.healthy:
         await keeper.recognise()
     elif not await keeper.await_ready(owns):
@@ -119,7 +126,16 @@ class _Look(msgspec.Struct, frozen=True):
 class _Keeper:
     """The state of one `keep`."""
 
-    def __init__(self, watched: Watched, report: Callable[[ProbeFact], None], clock: Clock, probes: Probes) -> None:
+    def __init__(
+        self,
+        watched: Watched,
+        report: Callable[[ProbeFact], None],
+        clock: Clock,
+        probes: Probes,
+        troubled: Callable[[], bool],
+    ) -> None:
+        self._troubled = troubled
+        self._in_doubt = False
         self._watched = watched
         self._report = report
         self._clock = clock
@@ -212,6 +228,11 @@ class _Keeper:
         if self._sdk_path:
             seen = await self._probes.get(watched.port, verdict.INTERNAL_HOST, self._sdk_path)
             return _Look(verdict.sdk_well(verdict.sdk_answer(seen, watched.number)), seen)
+        self._in_doubt = self._troubled() or self._in_doubt
+        if self._in_doubt:
+            seen = await self._probes.get(watched.port, watched.host, "/")
+            self._in_doubt = not seen.answered
+            return _Look(verdict.answers(seen), seen)
         error = await self._probes.connects(watched.port)
         seen = Seen(url=f"tcp://{probe.HOST}:{watched.port}", host="", error=error)
         return _Look(verdict.SERVED_RULE if error else "", seen)

@@ -20,11 +20,13 @@ __all__ = [
     "Listener",
     "Owned",
     "Ownership",
+    "Process",
     "judge",
     "listeners",
     "owned_by",
     "parse_table",
     "print_owned",
+    "processes",
     "read_report",
 ]
 
@@ -34,7 +36,11 @@ WORD = 8  # hex digits of a 32-bit word of an address, each in the machine's byt
 WILDCARDS = (str(IPv4Address(0)), str(IPv6Address(0)))
 LOOPBACK = ("127.0.0.1", *WILDCARDS)  # addresses that answer a connection to 127.0.0.1
 REPORT_LIMIT = 1000  # lines of a child's report that are read: the app's user could make it endless
-SESSION_FIELD, PARENT_FIELD = 3, 1  # of /proc/<pid>/stat, counted after the name in parentheses (proc(5))
+PARENT_FIELD, SESSION_FIELD, START_FIELD = (
+    1,
+    3,
+    19,
+)  # of /proc/<pid>/stat, counted after the name in parentheses (proc(5))
 
 
 class Listener(NamedTuple):
@@ -53,6 +59,14 @@ class Owned(NamedTuple):
     address: str
     port: int
     inode: int
+
+
+class Process(NamedTuple):
+    """One process of the machine; start: clock ticks since boot."""
+
+    parent: int
+    session: int
+    start: int
 
 
 class Ownership(NamedTuple):
@@ -112,7 +126,7 @@ def owned_by(pid: int) -> tuple[Owned, ...]:
     """Find the listeners of a process, its descendants and its session; what may not be read is left out."""
     found = {listener.inode: listener for listener in listeners()}
     owned: list[Owned] = []
-    for member in sorted(_family(pid, _processes())):
+    for member in sorted(_family(pid, processes())):
         owned += [
             Owned(member, found[inode].address, found[inode].port, inode)
             for inode in sorted(set(_sockets(member)))
@@ -121,8 +135,8 @@ def owned_by(pid: int) -> tuple[Owned, ...]:
     return tuple(owned)
 
 
-def _processes() -> dict[int, tuple[int, int]]:
-    """Read all processes: pid → (parent, session)."""
+def processes() -> dict[int, Process]:
+    """Read all processes by pid."""
     found = {}
     for entry in os.scandir("/proc"):
         if entry.name.isdigit():
@@ -131,15 +145,17 @@ def _processes() -> dict[int, tuple[int, int]]:
             except (FileNotFoundError, ProcessLookupError):
                 continue  # it ended meanwhile
             fields = stat[stat.rindex(b")") + 2 :].split()
-            found[int(entry.name)] = int(fields[PARENT_FIELD]), int(fields[SESSION_FIELD])
+            found[int(entry.name)] = Process(
+                int(fields[PARENT_FIELD]), int(fields[SESSION_FIELD]), int(fields[START_FIELD])
+            )
     return found
 
 
-def _family(pid: int, processes: Mapping[int, tuple[int, int]]) -> set[int]:
-    family = {member for member, (_, session) in processes.items() if pid in (member, session)}
+def _family(pid: int, found: Mapping[int, Process]) -> set[int]:
+    family = {member for member, one in found.items() if pid in (member, one.session)}
     newest = family
     while newest:
-        newest = {member for member, (parent, _) in processes.items() if parent in newest} - family
+        newest = {member for member, one in found.items() if one.parent in newest} - family
         family |= newest
     return family
 

@@ -4,20 +4,21 @@
 |---|---|---|
 | `[health].path` | GET it: 2xx or 3xx | the same |
 | an SDK, by its answer to STATUS_PROBES | its word: healthy | the same |
-| neither | GET `/`: below 500 | a TCP connection |
+| neither | GET `/`: below 500 | a TCP connection; once a client's request has failed there, any answer to GET `/` |
 """
 
 import msgspec
 
 from tako_modules.model.route import Route
 
-__all__ = ["STATUS_PROBES", "Seen", "app_host", "probe_path", "ready", "sdk_answer", "sdk_well"]
+__all__ = ["STATUS_PROBES", "Seen", "answers", "app_host", "probe_path", "ready", "sdk_answer", "sdk_well"]
 
 INTERNAL_HOST = "tako.internal"
 STATUS_PROBES = ("/status", "/_tako/status")  # asked in this order, with INTERNAL_HOST
 PROBE_PATH_RULE = "the health check must answer 2xx or 3xx"
 READY_RULE = "GET / must answer below 500"
 SDK_RULE = "the app must report the status healthy"
+ANSWER_RULE = "the app must answer GET / after requests of clients have failed"
 SERVED_RULE = "the app must accept connections on its $PORT"
 _WELL = ("healthy", "ready", "ok")
 _OK, _REDIRECTS_END, _SERVER_ERRORS = 200, 400, 500
@@ -63,6 +64,11 @@ def probe_path(seen: Seen) -> str:
 def ready(seen: Seen) -> str:
     """Judge the answer of `/` of an app without an SDK: the rule that it breaks, "" for none."""
     return "" if 0 < seen.status < _SERVER_ERRORS else READY_RULE
+
+
+def answers(seen: Seen) -> str:
+    """Judge an app on which requests have failed: it may answer what it likes, but it must."""
+    return "" if seen.answered else ANSWER_RULE
 
 
 def sdk_answer(seen: Seen, number: int) -> SdkAnswer | None:

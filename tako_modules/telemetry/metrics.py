@@ -69,8 +69,8 @@ class Tally:
         return dict(self._counts)
 
     def restore(self, counts: Mapping[Key, Counters]) -> None:
-        """Take the counts that a former control has stored; the living workers' next reports replace theirs."""
-        self._counts.update(counts)
+        """Take the counts that a former control has stored; what a worker has reported since is newer."""
+        self._counts = {**counts, **self._counts}
 
     def _fold(self, key: Key, into: Key) -> None:
         count = self._counts.pop(key)

@@ -37,7 +37,9 @@ Requests of one connection are answered in their order; for what must run beside
 Clients ignore fields that they do not know, so that a newer server may add some.
 
 A request that changes something carries `fence`: the number of the lease that allows it, from `lease`.
-A lease lives 30 s and is renewed by `renew`; a request with an older number is refused with the code `lease_lost`.
+A lease lives 30 s and is renewed by `renew`.
+Another owner may take it over after 20 s without a renewal, or 10 s after its holder's connections have ended.
+A request with an older number is refused with the code `lease_lost`.
 
 An upload is answered with `{{"event": "send", "offset": N}}`.
 Then the client sends the artifact from that byte on in frames.

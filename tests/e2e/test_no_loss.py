@@ -5,6 +5,7 @@ import re
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.alone
 BEFORE = AFTER = 5.0  # seconds of load around what is tested
 RATE = 900.0  # requests a second: 20,000 in the time of a deploy, and two cores are left to answer them
 IDLE_SECONDS = 30.0
+KILLS = (0.3, 1.0, 0.5, 0.8, 0.2, 1.2)  # seconds from one kill to the next: at another step of the rollout each time
 REPLACED = 1.0  # seconds within which a worker is back
 SERVICE_RESTART = "1012"
 TICK = re.compile(r"tick (\S+) (\d+)$", re.MULTILINE)
@@ -149,6 +151,25 @@ async def test_killing_control_fails_nothing_and_the_next_deploy_works(local: Lo
         assert len(numbers) > 100
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), "a line is missing, or there twice"
     assert [one.pid for one in after.instances] == [one.pid for one in before.instances]
+
+
+async def test_killing_control_again_and_again_during_a_deploy_fails_nothing(local: Local, tmp_path: Path) -> None:
+    app = two(tmp_path / "app")
+    await deploy(local, app)
+    async with Load(replace(options(local, "shop", rate=200.0), websockets=0)) as load:
+        await anyio.sleep(1)
+        two(app, 'NEXT = "1"')
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(run, local, app, "deploy", "--yes")
+            for pause in KILLS:
+                control = await anyio.to_thread.run_sync(pid_of, local, "control")
+                await anyio.sleep(pause)
+                os.kill(control, signal.SIGKILL)
+        two(app, 'NEXT = "2"')
+        last = await anyio.to_thread.run_sync(lambda: local.deploy(app, "--wait", "60"))
+        summary = await load.stop()
+    assert_clean(summary)
+    assert summary.last_version == last.version
 
 
 async def test_killing_a_worker_fails_only_what_it_held(local: Local, tmp_path: Path) -> None:

@@ -12,14 +12,14 @@ from tako_modules.http.errors import ProtocolError
 DROPPED = sorted(headers.HOP_BY_HOP | {b"forwarded", b"proxy", b"x-forwarded-for", b"x-real-ip", b"x-request-id"})
 
 
-@pytest.mark.parametrize("name", DROPPED, ids=lambda name: name.decode())
+@pytest.mark.parametrize("name", sorted(DROPPED), ids=lambda name: name.decode())
 def test_special_names_are_found_in_any_case_and_with_any_separator(name: bytes) -> None:
     for spelled in (name, name.upper(), name.title(), name.replace(b"-", b"_"), name.replace(b"-", b".")):
         parts = headers.REQUEST_SPECIAL.split(b"\r\nA: 1\r\n" + spelled + b": v \r\nB: 2\r\n")
         assert parts == [b"\r\nA: 1", spelled, b"v ", b"\r\nB: 2\r\n"]
 
 
-@pytest.mark.parametrize("name", DROPPED, ids=lambda name: name.decode())
+@pytest.mark.parametrize("name", sorted(DROPPED), ids=lambda name: name.decode())
 def test_names_that_only_contain_a_special_one_are_not_special(name: bytes) -> None:
     longer = [] if name.startswith(b"x-forwarded-") else [name + b"a"]  # all X-Forwarded-… are the edge's own
     for other in (b"a" + name, b"a-" + name, *longer):
@@ -58,7 +58,7 @@ def test_a_hundred_fields_with_long_names_are_taken() -> None:
         (b"Keep-Alive", {b"keep-alive"}),
         (b" , a,\tB ,,", {b"a", b"b"}),
     ],
-    ids=repr,
+    ids=["none", "empty", "known", "close", "case", "empty members"],
 )
 def test_connection_is_a_list_of_options(value: bytes | None, expected: set[bytes]) -> None:
     assert headers.options(value, 400) - {b"keep-alive"} == expected - {b"keep-alive"}

@@ -124,8 +124,13 @@ async def passing(port: int, to: int, context: ssl.SSLContext) -> AsyncIterator[
             while data := await source.read(65536):
                 sink.write(data)
         sink.close()
+        with suppress(ConnectionError, ssl.SSLError):
+            await sink.wait_closed()
+
+    serving: set[asyncio.Task[None] | None] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.add(asyncio.current_task())
         back, forth = await asyncio.open_connection("127.0.0.1", to)
         async with asyncio.TaskGroup() as ways:
             ways.create_task(pump(reader, forth))
@@ -133,6 +138,7 @@ async def passing(port: int, to: int, context: ssl.SSLContext) -> AsyncIterator[
 
     async with await asyncio.start_server(serve, "127.0.0.1", port, ssl=context):
         yield
+        await asyncio.gather(*(one for one in serving if one is not None))  # a server leaves its connections open
 
 
 async def test_tls_by_name(tmp_path: Path) -> None:

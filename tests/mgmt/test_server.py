@@ -212,6 +212,21 @@ async def test_a_handler_learns_that_its_peer_has_gone_and_may_go_on(tmp_path: P
     assert started.is_set()
 
 
+async def test_the_end_of_a_connection_is_told_between_requests_too(tmp_path: Path) -> None:
+    calls: list[Call] = []
+
+    async def remember(request: Request, call: Call) -> msgspec.Struct:
+        calls.append(call)
+        return await greet(request, call)
+
+    async with serving(tmp_path / "s", remember):
+        async with raw(tmp_path / "s") as peer:
+            await peer.ask(HELLO)
+            assert not calls[0].gone.is_set()
+        with anyio.fail_after(5):
+            await calls[0].gone.wait()
+
+
 async def test_a_peer_that_does_not_read_is_dropped(tmp_path: Path) -> None:
     ended = anyio.Event()
 

@@ -110,6 +110,39 @@ def test_what_is_unread_comes_again_in_small_pieces_and_before_what_is_new(turn:
     assert max(ear.sizes) <= streams.SMALL
 
 
+def test_what_is_unread_in_parts_keeps_its_order(turn: Turner) -> None:
+    def twice(data: bytes) -> None:
+        if data == b"begin":
+            stream.unread(b"later" * 10_000)
+            stream.unread(b"first" * 10_000)
+
+    ear = Ear(twice)
+    stream, peer = turn.pair(ear)
+    peer.send(b"begin")
+    turn.until(lambda: len(ear.got) >= 100_005)
+    assert ear.got == b"begin" + b"first" * 10_000 + b"later" * 10_000
+
+
+def test_large_reads_begin_small_and_do_so_again_after_a_pause(turn: Turner) -> None:
+    ear = Ear()
+    stream, peer = turn.pair(ear)
+    stream.want_bulk(True)
+    for _ in range(2):
+        ear.sizes.clear()
+        stream.pause()
+        sent = 0
+        while sent < 400_000:
+            try:
+                sent += peer.send(b"x" * (400_000 - sent))
+            except BlockingIOError:
+                break
+            turn.settle()
+        stream.resume()
+        turn.settle()
+        assert all(size <= streams.ROOM << index for index, size in enumerate(ear.sizes))
+        assert sum(ear.sizes) == sent
+
+
 def test_data_and_the_end_together(turn: Turner) -> None:
     ear = Ear()
     stream, peer = turn.pair(ear)

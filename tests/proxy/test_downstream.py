@@ -8,6 +8,7 @@ from tako_modules.proxy.downstream import Client
 from .bed import ROOM, Bed, Server, address, app
 
 GET = b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
@@ -268,6 +269,26 @@ def test_what_follows_a_body_is_taken_in_small_pieces(bed: Bed, server: Server) 
     client.until(b"HTTP/1.1 404 ", 5000)
 
 
+def test_small_bodies_among_many_pipelined_requests_cost_none_of_them(bed: Bed, server: Server) -> None:
+    lost = b"GET /%04d HTTP/1.1\r\nHost: x.test\r\n\r\n"
+    small = b"POST /small HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\n\r\nbody"
+    body = b"x" * 200_000
+    client = bed.client(b"POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: %d\r\n\r\n" % len(body))
+    upstream = server.accept()
+    upstream.head()
+    many = b"".join(small if number % 500 == 1 else lost % number for number in range(5000))
+    client.send(body + many)
+    upstream.take(len(body))
+    upstream.send(OK)
+    for _ in range(10):
+        upstream.until(b"\r\n\r\nbody")
+        upstream.send(OK)
+    client.until(b"HTTP/1.1 404 ", 4990)
+    bed.settle()
+    client.poll()
+    assert b"HTTP/1.1 400 " not in client.got
+
+
 def test_a_client_that_closed_its_sending_side_gets_its_answer(bed: Bed, server: Server) -> None:
     client = bed.client(GET)
     client.sock.shutdown(1)
@@ -297,7 +318,25 @@ def test_a_body_that_ends_early_ends_the_exchange(bed: Bed, server: Server) -> N
     assert bed.served().failed == 0
 
 
+@pytest.mark.parametrize("method", [b"POST", b"PUT"])
+def test_a_handshake_is_checked_again_under_another_method(bed: Bed, server: Server, method: bytes) -> None:
+    fields = OLD_WEBSOCKET.partition(b"\r\n")[2].replace(b"Version: 12", b"Version: 13")
+    client = bed.client(b"GET / HTTP/1.1\r\n" + fields)
+    server.accept().send(OK)
+    client.answer()
+    client.send(method + b" / HTTP/1.1\r\n" + fields)
+    assert client.rest().startswith(b"HTTP/1.1 400 ")
+
+
 # -- slowness
+
+
+def test_an_empty_line_behind_a_request_is_no_request_that_came_too_late(bed: Bed, server: Server) -> None:
+    client = bed.client(POST + b"body\r\n")
+    server.accept().send(OK)
+    client.answer()
+    bed.skip(100.0)
+    assert client.rest() == b""
 
 
 def test_a_connection_that_says_nothing_is_closed(bed: Bed, server: Server) -> None:

@@ -5,6 +5,7 @@ import socket
 import pytest
 
 from tako_modules.model import snapshot as model
+from tako_modules.proxy.downstream import Client
 
 from .bed import Bed, Peer, Server, address, app
 
@@ -187,6 +188,41 @@ def test_no_new_request_goes_to_a_withdrawn_instance_and_running_ones_finish(bed
     assert upstream.rest() == b""
 
 
+@pytest.mark.parametrize("begun", [b"HTTP/1.1 20", b"HTTP/1.1 103 Early Hints\r\n\r\n"], ids=["head", "interim"])
+def test_there_is_no_second_try_when_an_answer_has_begun(bed: Bed, begun: bytes) -> None:
+    server = bed.server()
+    bed.publish(app(address(server.port)))
+    client, upstream = warm(bed, server)
+    client.send(GET)
+    upstream.head()
+    upstream.send(begun)
+    bed.settle()
+    upstream.close()
+    client.until(b"HTTP/1.1 502 ")
+    assert server.quiet()
+
+
+def test_a_connection_with_a_body_that_the_instance_has_not_taken_is_not_used_again(bed: Bed) -> None:
+    server = bed.server()
+    bed.publish(app(address(server.port)))
+    client = bed.client(b"POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n")
+    upstream = server.accept()
+    upstream.head()
+    guest = next(iter(bed.worker.context.guests))
+    assert isinstance(guest, Client)
+    link = guest.link
+    assert link is not None
+    while not link.stream.queued:
+        client.send(b"1f00\r\n" + b"x" * 0x1F00 + b"\r\n")
+        bed.turn()
+    client.send(b"0\r\n\r\n")
+    bed.until(lambda: not guest.uploading, "the end of the body")
+    upstream.send(OK)
+    assert client.answer() == OK
+    client.send(GET)
+    assert server.accept().head().startswith(b"GET / ")
+
+
 def test_a_retry_never_goes_to_a_withdrawn_instance(bed: Bed) -> None:
     old, new = bed.server(), bed.server()
     bed.publish(app(address(old.port)))
@@ -290,3 +326,18 @@ def test_errors_of_the_app_are_counted_apart(bed: Bed) -> None:
     count = bed.served()
     assert (count.started, count.finished, count.failed, count.app_errors) == (1, 1, 0, 1)
     assert (count.bytes_out, sum(count.latency)) == (4, 1)
+
+
+def test_an_exchange_that_an_exception_ends_has_failed(bed: Bed) -> None:
+    server = bed.server()
+    bed.publish(app(address(server.port)))
+    client = bed.client(GET)
+    upstream = server.accept()
+    upstream.head()
+    guest = next(iter(bed.worker.context.guests))
+    assert isinstance(guest, Client)
+    guest.broken()
+    client.rest()
+    upstream.rest()
+    count = bed.served()
+    assert (count.started, count.finished, count.failed) == (1, 1, 1)

@@ -77,6 +77,7 @@ def test_every_request_is_one_json_line(tmp_path: Path) -> None:
         one.skip(0.2)
         lines = [json.loads(line) for line in path.read_bytes().splitlines()]
     assert [line["s"] for line in lines] == [200, 404, 400]
+    assert [line["host"] for line in lines] == ["a.test", "no.test", ""], "what is no request has no host"
     first = lines[0]
     assert (first["app"], first["host"], first["m"], first["u"], first["b"]) == ("shop", "a.test", "GET", "/x", 2)
     assert first["ua"] == 'a"b\\c\xff'

@@ -1,6 +1,9 @@
 """The life of a worker: snapshots in their order, reports, and leaving."""
 
+import resource
+
 import msgspec
+import pytest
 
 from tako_modules.http import websocket
 from tako_modules.model import snapshot as model
@@ -40,6 +43,23 @@ def test_a_new_epoch_begins_anew(bed: Bed) -> None:
     bed.publish(app())
     bed.send_snapshot(model.Snapshot(epoch=2, generation=1))
     bed.until(lambda: bed.fact(model.Applied) == model.Applied(epoch=2, generation=1), "the new epoch")
+
+
+def test_a_new_control_is_told_what_the_former_one_knew(bed: Bed) -> None:
+    server = bed.server()
+    bed.publish(app(address(server.port)))
+    bed.client(GET)
+    bed.settle()
+    bed.skip(1.2)
+    bed.read_facts()
+    bed.facts.clear()
+    bed.send_snapshot(model.Snapshot(epoch=2, generation=1))
+    bed.settle()
+    facts = bed.read_facts()
+    busy = facts.index(model.InFlight(instances={"one": 1}))
+    assert busy < facts.index(model.Applied(epoch=2, generation=1)), "else it would be taken for idle"
+    bed.skip(1.2)
+    assert [count.started for count in bed.fact(model.Served).counts] == [1]
 
 
 def test_of_several_snapshots_only_the_last_is_applied(bed: Bed) -> None:
@@ -186,3 +206,30 @@ def test_a_worker_that_nobody_knows_leaves(bed: Bed) -> None:
     bed.control.close()
     bed.settle()
     assert gone(bed)
+
+
+def test_idle_connections_make_room_when_there_are_no_descriptors_left(
+    bed: Bed, capfd: pytest.CaptureFixture[str]
+) -> None:
+    server = bed.server()
+    bed.publish(app(address(server.port)))
+    idle, busy = bed.client(GET), bed.client()
+    upstream = server.accept()
+    upstream.head()
+    upstream.send(OK)
+    idle.answer()
+    busy.send(GET)
+    upstream.head()
+    late = bed.client()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (late.sock.fileno() + 1, hard))
+    try:
+        assert idle.rest() == b""
+        late.send(b"GET / HTTP/1.1\r\nHost: x.test\r\n\r\n")
+        bed.skip(1.0)
+        assert late.answer().startswith(b"HTTP/1.1 404 ")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    upstream.send(OK)
+    assert busy.answer() == OK
+    assert "accept.full" in capfd.readouterr().err

@@ -90,6 +90,17 @@ async def test_a_dead_worker_holds_nothing_and_its_counts_stay(bench: Bench) -> 
         tasks.cancel_scope.cancel()
 
 
+async def test_what_a_worker_counted_before_it_died_unheard_is_counted(bench: Bench) -> None:
+    one = bench.worker()
+    count = feed.ServedCount(app="shop", version="v", started=9, finished=8, failed=1)
+    bench.say(0, feed.WakeRequested(app="shop"), feed.Served(counts=(count,)))
+    bench.workers[0].close()
+    bench.feeds.hear_last(one.child, one.channel)
+    bench.feeds.tally.retire_others(())
+    assert bench.feeds.tally.of("shop").failed == 1
+    assert bench.heard == [], "nobody waits any more for what it asked"
+
+
 async def test_a_snapshot_reaches_those_who_come_later_too(bench: Bench) -> None:
     bench.feeds.publish(feed.Snapshot(epoch=1, generation=1))
     async with anyio.create_task_group() as tasks:

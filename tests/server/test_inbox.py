@@ -8,6 +8,7 @@ from tako_modules.plan import steps
 from tako_modules.server import facts
 from tako_modules.server.inbox import Inbox
 from tako_modules.server.registry import Entry, Registry
+from tako_modules.store.db import DiskFull
 from tests.kit.clock import ManualClock
 
 START = 1000.0  # of a ManualClock
@@ -22,8 +23,12 @@ class Hands:
         self.settled_apps: list[str] = []
         self.inbox: Inbox | None = None
         self.acted = anyio.Event()
+        self.refused: tuple[type[steps.Step], ...] = ()
+        self.disk_is_full = False
 
     def carry_out(self, entry: Entry, step: steps.Step) -> None:
+        if isinstance(step, self.refused):
+            raise DiskFull("no room")
         self.done.append(step)
         self.acted.set()
         if isinstance(step, steps.Spawn):
@@ -52,6 +57,8 @@ class Hands:
 
     def settled(self, entry: Entry) -> None:
         self.settled_apps.append(entry.app)
+        if self.disk_is_full:
+            raise DiskFull("no room")
 
 
 def make(shape: Shape = SHAPE) -> tuple[Inbox, Hands, Entry, ManualClock]:
@@ -125,3 +132,28 @@ async def test_time_alone_brings_the_next_step() -> None:
             await hands.acted.wait()
         tasks.cancel_scope.cancel()
     assert isinstance(hands.done[0], steps.Spawn)
+
+
+def test_a_step_that_the_disk_refuses_hinders_no_other_and_is_tried_again() -> None:
+    inbox, hands, entry, clock = make()
+    inbox.put("shop", facts.Tick())
+    inbox.put("shop", facts.Passed(number=1))
+    hands.settled_apps.clear()
+    hands.refused = (steps.Spawn, steps.Forget)
+    inbox.put("shop", facts.Exited(number=1, code=3))
+    assert hands.settled_apps == ["shop"], "the data plane must hear that the instance is gone"
+    assert entry.instances[1].gone
+    assert entry.wake_at is not None
+    assert entry.wake_at <= clock.monotonic() + 2
+    hands.refused = ()
+    clock.advance(2)
+    inbox.put("shop", facts.Tick())
+    assert list(entry.instances) == [2]
+
+
+def test_what_could_not_be_written_is_tried_again() -> None:
+    inbox, hands, entry, clock = make()
+    hands.disk_is_full = True
+    inbox.put("shop", facts.Tick())
+    assert entry.wake_at is not None
+    assert entry.wake_at <= clock.monotonic() + 2

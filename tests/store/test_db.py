@@ -87,7 +87,7 @@ def test_kill_9_in_a_migration_leaves_a_file_that_opens(path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", MIGRATING, str(path)], check=False)
     assert done.returncode == -signal.SIGKILL
     store = Store.open(path)
-    assert server.begin(store, "boot").epoch == 1
+    assert server.begin(store, "boot", 0.0).epoch == 1
     store.close()
 
 
@@ -144,7 +144,7 @@ def test_a_file_that_is_not_a_whole_state_is_refused_and_left_alone(path: Path, 
 def test_an_empty_file_is_a_state_that_was_never_written(path: Path) -> None:
     path.touch()
     store = Store.open(path)
-    assert server.begin(store, "boot").epoch == 1
+    assert server.begin(store, "boot", 0.0).epoch == 1
     store.close()
 
 
@@ -179,6 +179,8 @@ def _fill(disk: Path) -> None:
     assert "df -h" in caught.value.hint
     kept = leases.load_all(store)
     assert set(kept.values()) == {1}
+    epochs = [server.begin(store, "boot", now).epoch for now in (100.0, 100.1, 100.2)]
+    assert epochs == sorted(set(epochs)), "workers obey the newest control also where it could not be written down"
     store.close()
     store = Store.open(disk / "state.sqlite3")
     assert leases.load_all(store) == kept

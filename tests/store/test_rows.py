@@ -181,8 +181,14 @@ def test_counters_come_back(db: Store) -> None:
 
 
 def test_each_start_has_its_epoch_and_knows_of_a_boot(db: Store) -> None:
-    begun = [server.begin(db, boot) for boot in ("a", "a", "b")]
+    begun = [server.begin(db, boot, 0.0) for boot in ("a", "a", "b")]
     assert [(one.epoch, one.rebooted) for one in begun] == [(1, False), (2, False), (3, True)]
+
+
+def test_an_epoch_that_could_not_be_written_is_not_given_twice(db: Store) -> None:
+    assert server.begin(db, "a", 500.0).epoch == 50_000
+    assert server.begin(db, "a", 500.001).epoch == 50_001
+    assert server.begin(db, "b", 3.0).epoch == 50_002
 
 
 def test_a_uid_stays_with_its_deployment_until_given_back(db: Store) -> None:

@@ -1,6 +1,6 @@
 """The decision table of health, from the outside: answers in, facts out, with a clock that jumps."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import pytest
 
@@ -44,6 +44,7 @@ async def watch(
     seconds: float = 5.0,
     healthy: bool = False,
     owns: Callable[[], Awaitable[Ownership]] | None = None,
+    trouble: Iterable[bool] = (),
 ) -> tuple[list[tuple[float, ProbeFact]], ScriptedProbes]:
     """Keep an eye on such an app for a while: the facts with their time, and what was asked."""
     clock = SwiftClock(seconds)
@@ -55,7 +56,8 @@ async def watch(
         facts.append((round(clock.time - 1000.0, 3), fact))
 
     with clock.scope:
-        await keep(watched, report, clock, owns or owner(OWN), probes)
+        told = iter(trouble)
+        await keep(watched, report, clock, owns or owner(OWN), probes, troubled=lambda: next(told, False))
     return facts, probes
 
 
@@ -199,3 +201,21 @@ async def test_an_app_on_the_wrong_port_is_told_so_after_two_seconds() -> None:
     when, words = next((at, text) for at, text in told if "3000" in text)
     assert when == pytest.approx(2.0, abs=0.11)
     assert words.endswith("connection refused; listens on 127.0.0.1:3000 instead of $PORT 20011")
+
+
+async def test_after_requests_have_failed_it_must_answer_not_only_accept() -> None:
+    def answer(host: str, path: str, at: float) -> Seen:
+        if 1.5 < at < 4.5:
+            return seen(host, path, error="no answer within 2 s")
+        return seen(host, path, 500 if at else 200)
+
+    facts, probes = await watch(answer, seconds=7, trouble=[False, False, True])
+    assert [at for at, fact in facts if isinstance(fact, ProbeFailed)] == [2.0, 3.0, 4.0]
+    [*_, back] = [at for at, fact in facts if isinstance(fact, ProbePassed)]
+    assert back == 5.0, "an answer of any status ends the doubt"
+    assert probes.asked[-2:] == ["connect", "connect"]
+
+
+async def test_one_request_that_failed_costs_an_app_that_answers_nothing() -> None:
+    facts, _ = await watch(steady(200), seconds=6, trouble=[False, True])
+    assert [fact for _, fact in facts if isinstance(fact, ProbeFailed)] == []

@@ -30,6 +30,13 @@ def test_cumulative_reports_replace_each_other_and_workers_add_up() -> None:
     assert tally.of("nobody") == Counters()
 
 
+def test_what_a_worker_reported_since_the_start_is_newer_than_what_was_stored() -> None:
+    tally = Tally()
+    tally.update("10.1", served("shop", "v1", 9))
+    tally.restore({("10.1", "shop", "v1"): Counters(started=5), ("", "shop", "v1"): Counters(started=100)})
+    assert tally.of("shop").started == 109
+
+
 def test_what_dead_workers_served_stays() -> None:
     tally = Tally()
     for worker in ("10.1", "11.1", "12.1"):

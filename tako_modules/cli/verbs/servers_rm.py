@@ -8,7 +8,7 @@ from tako_modules.cli import setup
 from tako_modules.cli.console import console
 from tako_modules.cli.options import chosen, shared
 from tako_modules.cli.session import Session
-from tako_modules.model.server import LOCAL
+from tako_modules.model.server import LOCAL, SSH_PORT
 from tako_modules.workspace import inventory
 
 EXAMPLE = "tako servers rm la"
@@ -29,6 +29,8 @@ def command(name: str) -> None:
     server = setup.find(opened, name)
     inventory.remove_server(paths.home(), name)
     login = f"{server.admin or server.user}@{server.host}"
-    opened.console.say(f"the machine runs on as before; take it back with `tako servers add {login} --name {name}`")
+    port = "" if server.port == SSH_PORT else f" --port {server.port}"
+    again = f"tako servers add {login}{port} --name {name}"
+    opened.console.say(f"the machine runs on as before; take it back with `{again}`")
     opened.console.line(f"{name} is no longer in your inventory")
     opened.console.emit({"schema": SCHEMA, "name": name})

@@ -1,5 +1,7 @@
 """cancel: stop the rollout that runs and restore what was before."""
 
+import msgspec
+
 from tako_modules.base.errors import Refused
 from tako_modules.mgmt.server import Call
 from tako_modules.model.deployment import Outcome
@@ -24,12 +26,13 @@ async def answer(request: Cancel, call: Call, control: Control) -> StoppedData:
             code="too_late",
             hint="run `tako rollback` to go back",
         )
-    entry.set_rollout(
+    undone = msgspec.structs.replace(
+        running,
         undoing=True,
         outcome=Outcome.CANCELLED,
         reason="cancelled",
         deadline=control.clock.monotonic() + rollout.UNDO_SECONDS,
     )
-    control.ledger.save_deployment(entry.deployment)
+    control.ledger.change(entry, msgspec.structs.replace(entry.deployment, rollout=undone))
     control.inbox.put(request.app, facts.Tick())
     return StoppedData(status="cancelling", app=request.app)

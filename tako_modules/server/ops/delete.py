@@ -1,7 +1,9 @@
 """delete: a deployment goes, with its instances, releases, routes and user."""
 
 import anyio
+import msgspec
 
+from tako_modules.base import files
 from tako_modules.base.clock import utc_text
 from tako_modules.base.errors import Refused
 from tako_modules.mgmt.server import Call
@@ -19,21 +21,27 @@ async def answer(request: Delete, call: Call, control: Control) -> DeletedData:
     """Take it away; deleting what is not there is no error."""
     check_id(request.app)
     control.leases.check(request.app, request.fence)
+    with control.leases.pinned(request.app, request.fence):
+        return await _delete(request, control)
+
+
+async def _delete(request: Delete, control: Control) -> DeletedData:
     entry = control.registry.get(request.app)
     existed = entry is not None
     if entry is not None:
         if entry.deployment.rollout is not None:
             raise Refused(f"{request.app} is being changed", code="busy", hint="wait for it, or run `tako status`")
-        entry.set(stopped=True)
-        control.ledger.save_deployment(entry.deployment)
+        control.ledger.change(entry, msgspec.structs.replace(entry.deployment, stopped=True))
         control.inbox.put(request.app, facts.Tick())
         await control.until(lambda: all(one.gone for one in entry.instances.values()), STOP_SECONDS)
+    stamp = utc_text(control.clock.now()).replace(":", "").replace("-", "")
+    with files.disk_errors(f"move the data of {request.app} to the trash"):
+        kept, size = await anyio.to_thread.run_sync(
+            lambda: control.host.remove_app(request.app, purge=request.purge, stamp=stamp)
+        )
+    if entry is not None:
         control.registry.remove(request.app)
         control.publish()
-    stamp = utc_text(control.clock.now()).replace(":", "").replace("-", "")
-    kept, size = await anyio.to_thread.run_sync(
-        lambda: control.host.remove_app(request.app, purge=request.purge, stamp=stamp)
-    )
     control.feeds.tally.drop(request.app)
     await control.host.remove_user(request.app)
     control.ledger.remove_app(request.app, files_left=kept is not None)

@@ -17,6 +17,7 @@ __all__ = ["MOST_INSTANCES", "answer"]
 
 MOST_INSTANCES = 100  # of one deployment on one server: each has a port, a process and a probe
 LONGEST_IDLE = 7 * 24 * 3600
+LONGEST_NOTE = 1000  # characters: every answer about releases repeats the notes
 MOST_ROUTES = 100
 
 
@@ -31,7 +32,7 @@ async def answer(request: Deploy, call: Call, control: Control) -> DeployedData:
         raise Refused(
             f"{request.version} is not prepared at {request.path}", code="not_found", hint="run `tako deploy` again"
         )
-    routes = _checked_routes(request, control)
+    routes = _checked(request, control)
     shape = Shape(
         version=request.version, routes=routes, instances=request.instances, idle_timeout=request.idle_timeout
     )
@@ -48,7 +49,7 @@ async def answer(request: Deploy, call: Call, control: Control) -> DeployedData:
     return await change(entry, wish, request.fence, call, control)
 
 
-def _checked_routes(request: Deploy, control: Control) -> tuple[str, ...]:
+def _checked(request: Deploy, control: Control) -> tuple[str, ...]:
     if not request.routes or len(request.routes) > MOST_ROUTES:
         raise Refused(
             f"a deploy needs 1 to {MOST_ROUTES} routes", code="invalid", hint="add `route` to tako.toml's environment"
@@ -58,6 +59,10 @@ def _checked_routes(request: Deploy, control: Control) -> tuple[str, ...]:
             f"instances must be 0 to {MOST_INSTANCES}, idle_timeout 1 to {LONGEST_IDLE} seconds",
             code="invalid",
             hint="change [servers] in tako.toml",
+        )
+    if len(request.note) > LONGEST_NOTE:
+        raise Refused(
+            f"the note is longer than {LONGEST_NOTE} characters", code="invalid", hint="use a shorter `--note`"
         )
     try:
         routes = tuple(str(Route.parse(text)) for text in request.routes)

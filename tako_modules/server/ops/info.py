@@ -31,7 +31,7 @@ async def answer(request: ServerInfo, call: Call, control: Control) -> ServerInf
         acme_email=options.acme_email,
         renewal_interval_hours=options.renewal_interval_hours,
         workers=options.workers,
-        uptime_seconds=round(control.clock.now() - control.started_at, 1),
+        uptime_seconds=round(control.clock.monotonic() - control.started_at, 1),
         free_bytes=control.host.free_bytes(),
         pids=pids,
     )

@@ -5,7 +5,8 @@ from functools import partial
 import anyio
 import msgspec
 
-from tako_modules.base.errors import Refused
+from tako_modules.base import files
+from tako_modules.base.errors import Cancelled, Refused
 from tako_modules.mgmt.refusal import Refusal
 from tako_modules.mgmt.server import Call
 from tako_modules.model.release import Release
@@ -61,12 +62,14 @@ async def _prepare(release: Release, who: Identity, call: Call, control: Control
     in_thread = anyio.to_thread.run_sync
     recipe = release.recipe
     if recipe is not None and recipe.install:
-        await in_thread(control.host.open_release, path, who)
+        with files.disk_errors("open the release for its install"):
+            await in_thread(control.host.open_release, path, who)
         for argv in recipe.install:
             await _install(release, argv, call, control, fence)
-    control.host.link_logs(path)
-    await in_thread(control.host.seal_release, path, who)
-    control.host.write_env(path, release.version, who)
+    with files.disk_errors("finish the release"):
+        await in_thread(control.host.seal_release, path, who)
+        control.host.link_logs(path)
+        control.host.write_env(path, release.version, who)
 
 
 async def _install(release: Release, argv: tuple[str, ...], call: Call, control: Control, fence: int) -> None:
@@ -79,7 +82,11 @@ async def _install(release: Release, argv: tuple[str, ...], call: Call, control:
 
     task = control.crew.install_task(release, argv)
     ends = (call.gone.wait, partial(control.leases.lost, release.app, fence))
-    code = await control.crew.chores.run(task, tell, seconds=INSTALL_SECONDS, ends=ends)
+    try:
+        code = await control.crew.chores.run(task, tell, seconds=INSTALL_SECONDS, ends=ends)
+    except Cancelled:
+        control.leases.check(release.app, fence)  # says so where that is why
+        raise
     if code == 0:
         return
     failure = FailureData(

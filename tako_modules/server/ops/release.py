@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from tako_modules.base.errors import Refused
+from tako_modules.base.errors import Cancelled, Refused
 from tako_modules.mgmt.server import Call
 from tako_modules.protocol.messages import RunRelease
 from tako_modules.protocol.replies import ExitData, LineEvent
@@ -31,5 +31,9 @@ async def answer(request: RunRelease, call: Call, control: Control) -> ExitData:
     ends = (call.gone.wait, partial(control.leases.lost, request.app, request.fence))
     async with entry.work:
         control.leases.check(request.app, request.fence)
-        code = await control.crew.chores.run(task, tell, seconds=min(request.timeout, LONGEST), ends=ends)
+        try:
+            code = await control.crew.chores.run(task, tell, seconds=min(request.timeout, LONGEST), ends=ends)
+        except Cancelled:
+            control.leases.check(request.app, request.fence)  # says so where that is why
+            raise
     return ExitData(exit_code=code)

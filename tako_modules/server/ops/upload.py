@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-import shutil
 from pathlib import Path
 from typing import BinaryIO
 
@@ -44,8 +43,9 @@ async def answer(request: Upload, call: Call, control: Control) -> UploadData:
     control.leases.check(request.app, request.fence)
     await anyio.to_thread.run_sync(_verify, request, partial)
     who = await control.host.ensure_user(request.app, entry.deployment.uid)
-    await anyio.to_thread.run_sync(control.host.prepare_app, request.app, who)
-    await anyio.to_thread.run_sync(_unpack, partial, release)
+    with files.disk_errors("make the app's folders"):
+        await anyio.to_thread.run_sync(control.host.prepare_app, request.app, who)
+    await _place(request, partial, control)
     made = Release(
         app=request.app,
         version=request.version,
@@ -139,12 +139,23 @@ def _verify(request: Upload, partial: Path) -> None:
         )
 
 
-def _unpack(partial: Path, release: Path) -> None:
+async def _place(request: Upload, partial: Path, control: Control) -> None:
+    """Unpack beside and rename; the last look at the lease and the rename are one step: unpacking takes its time."""
+    release = control.host.paths.app(request.app).release(request.version)
     beside = release.with_name(f".{release.name}.{ids.token(4)}")
+    left = beside
     try:
-        with files.disk_errors("unpack the artifact"):
-            unpack.unpack(partial, beside)
-            shutil.rmtree(release, ignore_errors=True)  # a folder that no release names: a crash left it
+        await anyio.to_thread.run_sync(_unpack, partial, beside)
+        control.leases.check(request.app, request.fence)
+        with files.disk_errors("put the release in its place"):
+            left = control.host.set_release_aside(request.app, request.version)  # one that never served, or a crash's
             beside.rename(release)
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(control.host.remove_tree, beside)
+            await anyio.to_thread.run_sync(control.host.remove_tree, left)
+
+
+def _unpack(partial: Path, beside: Path) -> None:
+    with files.disk_errors("unpack the artifact"):
+        unpack.unpack(partial, beside)

@@ -14,6 +14,7 @@ from tako_modules.base.clock import Clock, utc_text
 from tako_modules.base.errors import TakoError, Unreachable
 from tako_modules.mgmt.client import connect_unix
 
+from ..ownership import move_tree
 from . import layout, steps
 from .steps import Access, Step
 
@@ -146,7 +147,7 @@ def _keep(step: steps.KeepData, stamp: str) -> None:
     trash.mkdir(mode=0o700, exist_ok=True)
     source = Path(layout.DATA / "apps" / step.app / "shared" / "data")
     target = trash / f"{step.app}-{stamp}"
-    source.rename(target)
+    move_tree(source, target)
     os.chown(target, 0, 0)  # its user goes, and the next one with that number must not enter
 
 

@@ -2,15 +2,19 @@
 
 import errno
 import os
+import platform
 import signal
 import socket
 import stat
+import sys
 from pathlib import Path
 
 import pytest
 
 from .bed import Bed
+from .ipv4_only import SOCKET
 
+IPV4_ONLY = Path(__file__).with_name("ipv4_only.py")
 HAS_IPV6 = socket.has_dualstack_ipv6()
 
 
@@ -48,6 +52,23 @@ def test_every_address_is_both_families(rootless_bed: Bed, host: str) -> None:
 def test_loopback_of_both_families_is_two_listeners(rootless_bed: Bed) -> None:
     found = addresses(rootless_bed.start(listen=["http=127.0.0.1:0", "http=[::1]:0"]))
     assert [host for _, host, _ in found] == ["127.0.0.1", "[::1]"]
+
+
+@pytest.mark.skipif(platform.machine() not in SOCKET, reason="the filter knows two kinds of machine")
+@pytest.mark.parametrize(
+    ("listen", "bound"),
+    [
+        (["http=[::]:0"], ["0.0.0.0"]),
+        (["http=127.0.0.1:0", "http=[::1]:0"], ["127.0.0.1"]),
+    ],
+    ids=["every address", "loopback"],
+)
+def test_a_machine_without_ipv6_is_served_on_ipv4(rootless_bed: Bed, listen: list[str], bound: list[str]) -> None:
+    init = [sys.executable, "-IS", str(rootless_bed.file), *rootless_bed.argv(listen=listen)]
+    found = addresses(rootless_bed.start_command([sys.executable, str(IPV4_ONLY), *init]))
+    assert [host for _, host, _ in found] == bound
+    with socket.create_connection(("127.0.0.1", found[0][2])):
+        pass
 
 
 def test_an_address_the_machine_has_not_is_left_out_when_the_name_has_another(rootless_bed: Bed) -> None:

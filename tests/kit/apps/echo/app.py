@@ -9,8 +9,7 @@ Listens on HOST:PORT. Every answer names its build in `X-Version` (TAKO_BUILD) a
 
 `POST /echo` with `X-Id` remembers the id: in memory, and in TAKO_DATA_DIR/ids where several instances share it, so
 that a request sent twice is seen. Variables: BOOT_SECONDS waits before listening, IGNORE_TERM=1 does not stop on
-SIGTERM, EXIT_CODE ends at once with that code, STATUS_CODE is the status of /status, TICK_SECONDS prints a numbered
-line that often.
+SIGTERM, EXIT_CODE ends at once with that code, STATUS_CODE is that of /status, TICK_SECONDS prints numbers that often.
 
 SIGTERM: no new connections, idle ones closed, running answers finished, WebSockets closed with 1001.
 """
@@ -74,10 +73,8 @@ class App:
         """Note an id; tell how often this instance has seen it."""
         self.seen[identity] += 1
         if folder := os.environ.get("TAKO_DATA_DIR"):
-            with Path(folder, "ids").open(
-                "ab", buffering=0
-            ) as ids:  # one short write: instances do not mix their lines
-                ids.write(f"{identity}\n".encode())
+            with Path(folder, "ids").open("ab", buffering=0) as ids:
+                ids.write(f"{identity}\n".encode())  # one short write: instances do not mix their lines
         return self.seen[identity]
 
     def duplicates(self) -> list[str]:
@@ -359,7 +356,8 @@ async def main() -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     loop.add_signal_handler(signal.SIGINT, stop.set)
-    loop.add_signal_handler(signal.SIGTERM, announce if os.environ.get("IGNORE_TERM") == "1" else stop.set)
+    deaf = os.environ.get("IGNORE_TERM") == "1"
+    loop.add_signal_handler(signal.SIGTERM, (lambda: print("SIGTERM is ignored", flush=True)) if deaf else stop.set)
     async with asyncio.TaskGroup() as connections:
 
         def accept() -> None:
@@ -387,18 +385,12 @@ async def main() -> None:
         print(f"echo {VERSION} stops", flush=True)
 
 
-async def tick(every: float) -> None:
+async def tick(every: float, number: int = 0) -> None:
     """Print one number after the other, that a gap is seen."""
-    number = 0
     while every:
         print(f"tick {INSTANCE} {number}", flush=True)
         number += 1
         await asyncio.sleep(every)
-
-
-def announce() -> None:
-    """Say that the wish to stop was heard."""
-    print(f"echo {VERSION} ignores SIGTERM", flush=True)
 
 
 if __name__ == "__main__":
