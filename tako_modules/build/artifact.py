@@ -25,7 +25,7 @@ from .source import Entry, Rules
 from .tree import Tree, changed, walk
 from .version import content_digest, version_name
 
-__all__ = ["Artifact", "make"]
+__all__ = ["Artifact", "foresee", "make"]
 
 KEPT = 5  # artifacts in .tako/build: as many as a server keeps good releases
 
@@ -57,11 +57,21 @@ async def make(project: Project, folder: Path, report: Callable[[str], None]) ->
         return await anyio.to_thread.run_sync(_pack, Shipment(folder, tree, made, repository, rules), state, recipe)
 
 
+def foresee(project: Project, folder: Path) -> tuple[str, Recipe]:
+    """Tell the build command ("": there is none) and the recipe that `make` would use, changing nothing."""
+    _, runtime = catalog.choose(project, folder)
+    return _build_command(project, folder, runtime), runtime.recipe(project, folder)
+
+
+def _build_command(project: Project, folder: Path, runtime: Runtime) -> str:
+    return runtime.build_command(folder) if project.build is None else project.build
+
+
 async def _build(
     project: Project, folder: Path, runtime: Runtime, report: Callable[[str], None]
 ) -> tuple[Tree, tuple[str, ...]]:
     """Run the build command, if any; gives the files that are there afterwards, and those of them that it made."""
-    command = runtime.build_command(folder) if project.build is None else project.build
+    command = _build_command(project, folder, runtime)
     before = await anyio.to_thread.run_sync(walk, folder)
     if not command:
         return before, ()

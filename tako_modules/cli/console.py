@@ -1,7 +1,7 @@
 """What people and programs see: progress on standard error, results on standard output, or one JSON document.
 
 A terminal gets moving lines (rich, imported with the first step; it takes NO_COLOR); a pipe, `--plain` and TERM=dumb
-get one plain line per step.
+get one plain line per step. With `--events` steps are JSON documents, one a line.
 """
 
 import os
@@ -9,13 +9,13 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol, TextIO
+from typing import TextIO
 
 import click
 
 from tako_modules.base.clock import Clock, SystemClock
-from tako_modules.base.text import duration_text
 
+from .display import Display, Mute, Plain
 from .options import Options
 
 __all__ = ["Console", "Said", "Step", "console"]
@@ -23,76 +23,23 @@ __all__ = ["Console", "Said", "Step", "console"]
 
 @dataclass(slots=True)
 class Said:
-    """What this process has put on standard output: a document is printed once, by a verb or for its failure."""
+    """What this process has put on standard output: a document is printed once, by a verb or for its failure.
+
+    lines: `--events`, where it is the last of many.
+    """
 
     document: bool = False
+    lines: bool = False
 
     def emit(self, document: Mapping[str, object]) -> None:
-        """Print the one document of this process."""
+        """Print the one document of this process; on one line where others came before it."""
         import msgspec
 
         assert "schema" in document, "a document names its schema"
         assert not self.document, "one document per run"
         self.document = True
-        encoded = msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
-        print(encoded, flush=True)
-
-
-class Display(Protocol):
-    """Shows running steps; keys are given by the console."""
-
-    def begin(self, key: int, name: str) -> None:
-        """A step begins."""
-        ...
-
-    def update(self, key: int, done: int, total: int) -> None:
-        """A step has done `done` of `total` bytes or parts."""
-        ...
-
-    def end(self, key: int, line: str) -> None:
-        """A step is over; `line` is what remains of it."""
-        ...
-
-    def line(self, text: str) -> None:
-        """Something is said meanwhile."""
-        ...
-
-
-class Plain:
-    """A line per finished step, for pipes, logs and people who want it still."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def begin(self, key: int, name: str) -> None:
-        """Say nothing yet: the line comes with the end."""
-
-    def update(self, key: int, done: int, total: int) -> None:
-        """Say nothing: a bar is for terminals."""
-
-    def end(self, key: int, line: str) -> None:
-        """Print what remains of the step."""
-        self.line(line)
-
-    def line(self, text: str) -> None:
-        """Print a line."""
-        print(text, file=self._stream, flush=True)
-
-
-class Mute:
-    """Nothing at all: `--quiet`."""
-
-    def begin(self, key: int, name: str) -> None:
-        """Say nothing."""
-
-    def update(self, key: int, done: int, total: int) -> None:
-        """Say nothing."""
-
-    def end(self, key: int, line: str) -> None:
-        """Say nothing."""
-
-    def line(self, text: str) -> None:
-        """Say nothing."""
+        encoded = msgspec.json.encode(document)
+        print((encoded if self.lines else msgspec.json.format(encoded, indent=2)).decode(), flush=True)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -114,8 +61,7 @@ class Step:
         """Say that it is over, and how it went; only the first call counts."""
         if not self.over:
             self.over = True
-            took = duration_text(self.clock.monotonic() - self.started)
-            self.display.end(self.key, f"{'✓' if ok else '✗'} {self.name}  {took}")
+            self.display.end(self.key, self.name, self.clock.monotonic() - self.started, ok=ok)
 
 
 class Console:
@@ -186,11 +132,16 @@ def console(options: Options, *, clock: Clock | None = None) -> Console:
     """Make the console of the running verb."""
     context = click.get_current_context(silent=True)
     said = context.find_object(Said) if context else None
-    return Console(options, said or Said(), display_for(options, sys.stderr), clock or SystemClock())
+    clock = clock or SystemClock()
+    if options.events and not options.quiet:
+        from .events import Events
+
+        return Console(options, said or Said(lines=True), Events(sys.stdout, clock), clock)
+    return Console(options, said or Said(), display_for(options, sys.stderr), clock)
 
 
 def display_for(options: Options, stream: TextIO) -> Display:
-    """Choose how steps are shown on a stream."""
+    """Choose how steps are shown to people on a stream."""
     if options.quiet:
         return Mute()
     if options.plain or os.environ.get("TERM") == "dumb" or not stream.isatty():

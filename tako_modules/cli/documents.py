@@ -48,6 +48,24 @@ class ErrorDocument(_Document, frozen=True, kw_only=True):
     error: Problem
 
 
+class EventDocument(_Document, frozen=True, kw_only=True):
+    """Something that happened while a verb runs with `--events`: a line of its own before the verb's document.
+
+    event: `begin`, `update` or `end` of a step, or a `line` that was said; step: numbers the steps of a run, which may
+    overlap; done, total: bytes or parts; ok, seconds: how a step ended, and how long it took; at: UTC.
+    """
+
+    schema: Literal["tako.event/1"]
+    event: Literal["begin", "update", "end", "line"]
+    at: str
+    text: str
+    step: int | None = None
+    done: int | None = None
+    total: int | None = None
+    ok: bool | None = None
+    seconds: float | None = None
+
+
 class InitDocument(_Document, frozen=True, kw_only=True):
     """`tako init` wrote a file; runtime: "" where the files do not tell."""
 
@@ -264,6 +282,7 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "delete": DeleteDocument,
     "deploy": DeployDocument,
     "error": ErrorDocument,
+    "event": EventDocument,
     "init": InitDocument,
     "logs": LogsDocument,
     "plan": PlanDocument,

@@ -30,19 +30,21 @@ class Wanted:
 
     json: bool
     verbose: bool
+    events: bool = False
 
     @classmethod
     def read(cls, arguments: Sequence[str]) -> "Wanted":
-        """Look for `--json` and `-v` before a `--`."""
+        """Look for `--json`, `--events` and `-v` before a `--`."""
         end = arguments.index("--") if "--" in arguments else len(arguments)
         ours = arguments[:end]
-        return cls("--json" in ours, "-v" in ours or "--verbose" in ours)
+        events = "--events" in ours
+        return cls(events or "--json" in ours, "-v" in ours or "--verbose" in ours, events)
 
 
 def run(arguments: Sequence[str], group: click.Group | None = None) -> int:
     """Run the verb that the arguments name; returns the exit code. BrokenPipeError passes."""
-    said = Said()
     wanted = Wanted.read(arguments)
+    said = Said(lines=wanted.events)
     try:
         result = (group or LazyGroup()).main(list(arguments), "tako", standalone_mode=False, obj=said)
     except BaseException as error:  # noqa: BLE001 - the guard: all that ends a verb is told apart below

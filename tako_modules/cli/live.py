@@ -5,6 +5,8 @@ from typing import TextIO
 from rich.console import Console as Screen
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from .display import ended_text
+
 __all__ = ["Live"]
 
 FRAMES_PER_SECOND = 8  # smooth to the eye, and cheap over SSH
@@ -30,12 +32,12 @@ class Live:
         if self._progress is not None and key in self._tasks:
             self._progress.update(self._tasks[key], completed=done, total=total)
 
-    def end(self, key: int, line: str) -> None:
+    def end(self, key: int, name: str, seconds: float, *, ok: bool) -> None:
         """Take the step's moving line away and leave its last words."""
         task = self._tasks.pop(key, None)
         if self._progress is not None and task is not None:
             self._progress.remove_task(task)
-        self.line(line)
+        self.line(ended_text(name, seconds, ok=ok))
         if self._progress is not None and not self._tasks:
             self._progress.stop()
             self._progress = None

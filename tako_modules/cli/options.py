@@ -15,12 +15,13 @@ F = TypeVar("F", bound=Callable[..., object])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What was typed of the common options; env and config: None when the verb decides."""
+    """What was typed of the common options; env and config: None when the verb decides; events: json too."""
 
     env: str | None = None
     config: Path | None = None
     yes: bool = False
     json: bool = False
+    events: bool = False
     plain: bool = False
     quiet: bool = False
     verbose: bool = False
@@ -38,6 +39,7 @@ _EVERYWHERE = (
     _Shape(("-c", "--config"), "Use this file for tako.toml.", "FILE", click.Path(dir_okay=False, path_type=Path)),
     _Shape(("-y", "--yes"), "Answer every question with yes."),
     _Shape(("--json",), "Print one JSON document on standard output."),
+    _Shape(("--events",), "As --json, and one document a line for each step before it."),
     _Shape(("--plain",), "No colours and no moving lines."),
     _Shape(("-q", "--quiet"), "Results and errors only."),
     _Shape(("-v", "--verbose"), "Tell more, also of failures."),
@@ -62,7 +64,8 @@ def shared(function: F) -> F:
 
 def chosen() -> Options:
     """Give what was typed of the common options, inside of a running verb."""
-    return Options(**click.get_current_context().meta.get(_KEY, {}))
+    typed = click.get_current_context().meta.get(_KEY, {})
+    return Options(**{**typed, "json": typed.get("json") or typed.get("events", False)})
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: object) -> None:

@@ -5,27 +5,23 @@ from collections.abc import Sequence
 from tako_modules.base.text import size_text
 from tako_modules.deploy.target import Target
 from tako_modules.model.project import Project
+from tako_modules.model.release import Recipe
+from tako_modules.plan import delivery
 
 from .console import Console, Step
 
 __all__ = ["Shown", "plan"]
 
 
-def plan(project: Project, env: str, targets: Sequence[Target]) -> list[str]:
-    """List the steps of a deploy in the order in which they run."""
+def plan(project: Project, env: str, targets: Sequence[Target], build: str, recipe: Recipe) -> list[str]:
+    """List what a deploy would do in the order in which it runs, by the planner that a deploy follows."""
     environment = project.environment(env)
-    routes = ", ".join(environment.routes) if environment else ""
-    lines = [f"build {project.name}" + (f" with `{project.build}`" if project.build else "")]
+    lines = [f"build {project.name}" + (f" with `{build}`" if build else "")]
+    routes = environment.routes if environment else ()
     for target in targets:
-        count = f"{target.instances} instances" if target.instances != 1 else "1 instance"
-        size = count if target.instances else f"on demand, asleep after {target.idle_timeout} s"
-        lines += [
-            f"{target.name}: take the lease, check disk and routes",
-            f"{target.name}: upload what is missing, unpack, install dependencies",
-        ]
-        if project.release and target is targets[0]:
-            lines.append(f"{target.name}: run the release command `{project.release}` once, before any traffic moves")
-        lines.append(f"{target.name}: roll out, start first, one instance at a time ({size}), for {routes}")
+        wanted = target.delivery(project.release, recipe, routes)
+        lines.append(f"{target.name}: take the lease")
+        lines += [f"{target.name}: {words}" for _, words in delivery.stages(wanted)]
     return lines
 
 

@@ -1,8 +1,6 @@
 """What a deploy does on one server, from the first connection to the receipt."""
 
-from collections.abc import Awaitable
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import msgspec
 
@@ -13,7 +11,8 @@ from tako_modules.build.artifact import Artifact
 from tako_modules.mgmt.client import Client, Event
 from tako_modules.mgmt.refusal import Refusal, sole_error
 from tako_modules.model.release import Recipe
-from tako_modules.plan import conflicts
+from tako_modules.plan import conflicts, delivery
+from tako_modules.plan.delivery import Phase
 from tako_modules.protocol.messages import Deploy, Prepare, Routes, RunRelease, ServerInfo, Upload
 from tako_modules.protocol.replies import (
     DeployedData,
@@ -31,7 +30,6 @@ from .target import Connection, Reach, Target
 
 __all__ = ["Done", "Job", "Story"]
 
-T = TypeVar("T")
 DISK_FACTOR = 3  # as the server checks it again: archive, content, dependencies
 DISK_MARGIN = 64 << 20
 LAST_LINES = 20
@@ -76,6 +74,8 @@ class Story:
     rolling: bool = False
     connection: Connection | None = None
     fence: int = 0
+    path: str = ""
+    deployed: DeployedData | None = None
     reached: bool = False
     phases: dict[str, float] = field(default_factory=dict)
     sent: int = 0
@@ -83,23 +83,22 @@ class Story:
 
     async def run(self) -> Done:
         """Go through all steps; a failure ends this server's story and nobody else's."""
-        deployed: DeployedData | None = None
         problem: TakoError | None = None
         try:
             async with self.reach(self.target.server) as self.connection:
                 self.reached = True
-                deployed = await self._locked(self.connection)
+                await self._follow(self.connection)
         except TakoError as error:
             problem = _own(error)
         except BaseExceptionGroup as group:
             problem = _own(_sole_problem(group))
         finally:
-            self.progress.end(self.target.name, ok=deployed is not None)
-            if deployed is None:
+            self.progress.end(self.target.name, ok=self.deployed is not None)
+            if self.deployed is None:
                 self.gate.leave(self.target.name)
         return Done(
             server=self.target.name,
-            deployed=deployed,
+            deployed=self.deployed,
             error=problem,
             reached=self.reached,
             phases=self.phases,
@@ -117,26 +116,28 @@ class Story:
         else:
             self.progress.line(self.target.name, event.text)
 
-    async def _phase(self, name: str, work: Awaitable[T]) -> T:
-        started = self.clock.monotonic()
-        try:
-            return await work
-        finally:
-            self.phases[name] = self.clock.monotonic() - started
-
-    async def _locked(self, connection: Connection) -> DeployedData:
+    async def _follow(self, connection: Connection) -> None:
+        """Carry out the plan under a lease."""
+        carry_out = {
+            Phase.PREFLIGHT: self._preflight,
+            Phase.UPLOAD: self._upload,
+            Phase.PREPARE: self._prepare,
+            Phase.RELEASE: self._release,
+            Phase.ROLLOUT: self._deploy,
+        }
+        wanted = self.target.delivery(self.gate.command, self.job.recipe, self.job.routes)
         self._step("taking the lease")
         async with lease.hold(
             connection, self.job.app, self.clock, wait=self.job.wait, waiting=self._step
         ) as self.fence:
-            client = connection.client
-            await self._phase("preflight", self._preflight(client))
-            self.gate.claim(self.target.name)
-            path = await self._phase("upload", self._upload(client))
-            await self._phase("prepare", self._prepare(client))
-            if await self.gate.mine(self.target.name):
-                await self._phase("release", self._release(client))
-            return await self._phase("rollout", self._deploy(client, path))
+            for phase, _ in delivery.stages(wanted):
+                if phase is Phase.RELEASE and not await self.gate.mine(self.target.name):
+                    continue  # another server has run it
+                started = self.clock.monotonic()
+                try:
+                    await carry_out[phase](connection.client)
+                finally:
+                    self.phases[phase.value] = self.clock.monotonic() - started
 
     async def _preflight(self, client: Client) -> None:
         self._step("checking disk and routes")
@@ -159,8 +160,9 @@ class Story:
                 code="conflict",
                 hint=f"choose another route in tako.toml, or take {conflict.app} away with `tako delete`",
             )
+        self.gate.claim(self.target.name)
 
-    async def _upload(self, client: Client) -> str:
+    async def _upload(self, client: Client) -> None:
         artifact = self.job.artifact
         self._step(f"uploading {size_text(artifact.size)}")
         request = Upload(
@@ -174,7 +176,7 @@ class Story:
         self.sent = done.received
         if done.known:
             self._step("the server has this version already: nothing to send")
-        return done.path
+        self.path = done.path
 
     async def _prepare(self, client: Client) -> None:
         self._step("preparing the release")
@@ -219,20 +221,20 @@ class Story:
         self.gate.shut(ReleaseFailed(error.message, hint=error.hint))
         raise error
 
-    async def _deploy(self, client: Client, path: str) -> DeployedData:
+    async def _deploy(self, client: Client) -> None:
         self._step("rolling out")
         self.rolling = True
         request = Deploy(
             app=self.job.app,
             fence=self.fence,
             version=self.job.artifact.version,
-            path=path,
+            path=self.path,
             routes=self.job.routes,
             instances=self.target.instances,
             idle_timeout=self.target.idle_timeout,
             note=self.job.note,
         )
-        return await client.call(request, DeployedData, self._event)
+        self.deployed = await client.call(request, DeployedData, self._event)
 
 
 def _own(error: TakoError) -> TakoError:

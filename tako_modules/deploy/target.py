@@ -5,7 +5,9 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from tako_modules.mgmt.client import Client
+from tako_modules.model.release import Recipe
 from tako_modules.model.server import Server
+from tako_modules.plan.delivery import Delivery
 
 __all__ = ["Connection", "Reach", "Target"]
 
@@ -28,6 +30,16 @@ class Target:
     server: Server
     instances: int = 1
     idle_timeout: int = 300
+
+    def delivery(self, release: str, recipe: Recipe, routes: tuple[str, ...]) -> Delivery:
+        """Tell what decides about the stages of a deploy here; release: the project's command."""
+        return Delivery(
+            release=release,
+            installs=bool(recipe.install),
+            instances=self.instances,
+            idle_timeout=self.idle_timeout,
+            routes=routes,
+        )
 
     @property
     def name(self) -> str:

@@ -6,9 +6,11 @@ import os
 
 import pytest
 
-from tako_modules.cli.console import Console, Mute, Plain, Said, display_for
+from tako_modules.cli.console import Console, Said, console, display_for
+from tako_modules.cli.display import Mute, Plain
 from tako_modules.cli.options import Options
 from tests.kit.clock import ManualClock
+from tests.kit.documents import checked
 
 
 @pytest.fixture
@@ -129,3 +131,35 @@ def test_a_terminal_shows_a_step_while_it_runs_and_keeps_its_line(monkeypatch: p
     assert "upload [1]" in seen
     assert "one line" in seen
     assert "✓ upload [1]  0 ms" in seen
+
+
+def test_events_are_documents_one_a_line_and_the_result_is_the_last(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = ManualClock()
+    shown = console(Options(events=True, json=True), clock=clock)
+    step = shown.begin("upload")
+    for done in (1, 2, 3, 10):
+        step.update(done, 10)
+    clock.advance(2.5)
+    shown.say("one line")
+    step.end(ok=False)
+    shown.line("for people")
+    shown.emit({"schema": "tako.servers.rm/1", "name": "la"})
+    lines = capsys.readouterr().out.splitlines()
+    events = [checked(line) for line in lines]
+    assert [(one.get("event"), one.get("done")) for one in events] == [
+        ("begin", None),
+        ("update", 1),
+        ("update", 10),
+        ("line", None),
+        ("end", None),
+        (None, None),
+    ]
+    assert {one["text"] for one in events[:3]} == {"upload"}
+    assert (events[4]["ok"], events[4]["seconds"]) == (False, 2.5)
+
+
+def test_quiet_events_are_the_result_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = console(Options(events=True, json=True, quiet=True))
+    with shown.step("upload"):
+        shown.say("one line")
+    assert capsys.readouterr() == ("", "")

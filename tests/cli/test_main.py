@@ -11,6 +11,7 @@ import pytest
 
 from tako_modules.cli import guard, table
 from tako_modules.cli.group import LazyGroup
+from tako_modules.cli.options import Options
 from tako_modules.cli.table import Verb
 
 HERE = Path(__file__).resolve().parents[2]
@@ -215,16 +216,24 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
 
 def test_common_options_become_one_value(capsys: pytest.CaptureFixture[str]) -> None:
     run("show", "--env", "staging", "-c", "x.toml", "-y", "--plain", "-q", "-v")
-    expected = (
-        "Options(env='staging', config=PosixPath('x.toml'), yes=True, json=False, plain=True, quiet=True, verbose=True)"
-    )
-    assert capsys.readouterr().out.strip() == expected
+    expected = Options(env="staging", config=Path("x.toml"), yes=True, plain=True, quiet=True, verbose=True)
+    assert capsys.readouterr().out.strip() == repr(expected)
 
 
-def test_common_options_have_defaults(capsys: pytest.CaptureFixture[str]) -> None:
-    run("show")
-    out = capsys.readouterr().out.strip()
-    assert out == "Options(env=None, config=None, yes=False, json=False, plain=False, quiet=False, verbose=False)"
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [((), Options()), (("--json",), Options(json=True)), (("--events",), Options(json=True, events=True))],
+    ids=["none", "json", "events"],
+)
+def test_events_are_json_too(typed: tuple[str, ...], expected: Options, capsys: pytest.CaptureFixture[str]) -> None:
+    run("show", *typed)
+    assert capsys.readouterr().out.strip() == repr(expected)
+
+
+def test_a_failure_ends_a_stream_of_events_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("nosuchverb", "--events") == 2
+    [line] = capsys.readouterr().out.splitlines()
+    assert json.loads(line)["schema"] == "tako.error/1"
 
 
 def test_the_socket_pipe_says_when_there_is_no_server() -> None:

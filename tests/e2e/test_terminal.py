@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.documents import checked
 from tests.kit.local import Local
 from tests.kit.projects import local_project
 from tests.kit.terminal import COLUMNS, on_terminal
@@ -37,3 +38,30 @@ def test_without_a_terminal_a_step_is_one_line(local: Local, tmp_path: Path) -> 
     assert "\r" not in done.out + done.err
     assert [line for line in (done.out + done.err).splitlines() if len(line) > COLUMNS] == []
     assert done.out.splitlines()[-1].strip() == f"https://lines.localhost:{local.https}/"
+
+
+def test_events_tell_every_step_and_the_result_at_the_end(local: Local, tmp_path: Path) -> None:
+    folder = local_project("events", tmp_path / "events")
+    done = local.tako("deploy", "--yes", "--events", cwd=folder)
+    assert done.code == 0, done.err
+    assert done.err == ""
+    *events, result = [checked(line) for line in done.out.splitlines()]
+    assert result["schema"] == "tako.deploy/1"
+    assert {event["schema"] for event in events} == {"tako.event/1"}
+    begun = {event["step"]: event["text"] for event in events if event["event"] == "begin"}
+    ended = {event["step"]: event["text"] for event in events if event["event"] == "end" and event["ok"]}
+    assert begun == ended
+    assert {"building events", "taking the lease", "rolling out"} <= set(begun.values())
+
+
+def test_a_plan_is_printed_and_nothing_is_done(local: Local, tmp_path: Path) -> None:
+    folder = local_project("planned", tmp_path / "planned", top="release = 'touch ran'\nbuild = 'touch built'")
+    done = local.tako("deploy", "--plan", "--json", cwd=folder)
+    assert done.code == 0, done.err
+    steps = checked(done.out)["steps"]
+    assert isinstance(steps, list)
+    assert steps[0] == "build planned with `touch built`"
+    assert "run the release command `touch ran`" in steps[-2]
+    assert "1 instance, for planned.localhost" in steps[-1]
+    assert sorted(path.name for path in folder.iterdir()) == ["app.py", "tako.toml"]
+    assert not (local.data / "apps" / "planned").exists()

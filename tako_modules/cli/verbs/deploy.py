@@ -65,7 +65,7 @@ def _offer(opened: Session, workspace: Workspace) -> Target:
 
 def _print_plan(screen: Console, workspace: Workspace, env: str, targets: list[Target]) -> None:
     project = workspace.project
-    found = steps.plan(project, env, targets)
+    found = steps.plan(project, env, targets, *artifact.foresee(project, workspace.folder))
     for line in found:
         screen.line(line)
     screen.emit({"schema": "tako.plan/1", "app": project.name, "env": env, "steps": found})
