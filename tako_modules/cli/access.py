@@ -1,6 +1,8 @@
 """What a person at a terminal gives to SSH: an answer about an unknown host, and passphrases."""
 
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,34 +19,42 @@ _TERMINAL = threading.Lock()  # one question at a time, though servers are reach
 _given: dict[Path, Secret] = {}
 
 
-def person_access(*, asks: bool, host_key: str = "", accept_new: bool = False) -> Access:
+def person_access(
+    *,
+    asks: bool,
+    still: Callable[[], AbstractContextManager[None]] = nullcontext,
+    host_key: str = "",
+    accept_new: bool = False,
+) -> Access:
     """Make the access of this command: the environment's, and questions where somebody can be asked.
 
-    host_key, accept_new: what was typed about an unknown host; `--yes` says nothing about it.
+    still: keeps the screen quiet while somebody is; host_key, accept_new: what was typed about an unknown host;
+    `--yes` says nothing about it.
     """
     found = replace(remote.environment_access(), host_key=host_key, accept_new=accept_new)
-    return replace(found, ask=_ask_host, passphrase=_ask_passphrase) if asks else found
+    if not asks:
+        return found
+
+    async def ask_host(question: Question) -> bool:
+        return await anyio.to_thread.run_sync(_confirm_host, question, still)
+
+    async def ask_passphrase(path: Path) -> str:
+        return await anyio.to_thread.run_sync(_prompt_passphrase, path, still)
+
+    return replace(found, ask=ask_host, passphrase=ask_passphrase)
 
 
-async def _ask_host(question: Question) -> bool:
-    return await anyio.to_thread.run_sync(_confirm_host, question)
-
-
-async def _ask_passphrase(path: Path) -> str:
-    return await anyio.to_thread.run_sync(_prompt_passphrase, path)
-
-
-def _confirm_host(question: Question) -> bool:
+def _confirm_host(question: Question, still: Callable[[], AbstractContextManager[None]]) -> bool:
     words = f"{question.host} is not known yet. Its key is {question.fingerprint} ({question.kind}). Trust it?"
-    with _TERMINAL:
+    with _TERMINAL, still():
         return click.confirm(words, default=False, err=True)
 
 
-def _prompt_passphrase(path: Path) -> str:
+def _prompt_passphrase(path: Path, still: Callable[[], AbstractContextManager[None]]) -> str:
     """Ask once per file, though several servers may want it."""
     with _TERMINAL:
         if path not in _given:
-            _given[path] = Secret(
-                click.prompt(f"Passphrase of {path}", default="", hide_input=True, show_default=False, err=True)
-            )
+            with still():
+                typed = click.prompt(f"Passphrase of {path}", default="", hide_input=True, show_default=False, err=True)
+            _given[path] = Secret(typed)
         return _given[path].reveal()

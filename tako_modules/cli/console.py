@@ -7,7 +7,7 @@ get one plain line per step. With `--events` steps are JSON documents, one a lin
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -106,6 +106,10 @@ class Console:
             print(f"warning: {text}", file=sys.stderr, flush=True)
         else:
             self._display.line(f"warning: {text}")
+
+    def still(self) -> AbstractContextManager[None]:
+        """Let nothing move in the block: a person is asked something."""
+        return self._display.still()
 
     def begin(self, name: str) -> Step:
         """Begin a step that the caller ends: steps of several servers overlap."""

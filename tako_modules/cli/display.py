@@ -1,5 +1,6 @@
 """How running steps are shown: what every way of showing has in common, and the two that need no library."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol, TextIO
 
 from tako_modules.base.text import duration_text
@@ -31,6 +32,10 @@ class Display(Protocol):
         """Something is said meanwhile."""
         ...
 
+    def still(self) -> AbstractContextManager[None]:
+        """Nothing moves in the block: a person is asked something."""
+        ...
+
 
 class Plain:
     """A line per finished step, for pipes, logs and people who want it still."""
@@ -52,6 +57,10 @@ class Plain:
         """Print a line."""
         print(text, file=self._stream, flush=True)
 
+    def still(self) -> AbstractContextManager[None]:
+        """Nothing moves anyway."""
+        return nullcontext()
+
 
 class Mute:
     """Nothing at all: `--quiet`."""
@@ -67,3 +76,7 @@ class Mute:
 
     def line(self, text: str) -> None:
         """Say nothing."""
+
+    def still(self) -> AbstractContextManager[None]:
+        """Nothing moves anyway."""
+        return nullcontext()

@@ -67,7 +67,7 @@ class EventDocument(_Document, frozen=True, kw_only=True):
 
 
 class InitDocument(_Document, frozen=True, kw_only=True):
-    """`tako init` wrote a file; runtime: "" where the files do not tell."""
+    """`tako init` wrote a file; runtime: `command` where the files do not tell."""
 
     schema: Literal["tako.init/1"]
     file: str

@@ -1,5 +1,6 @@
 """Progress for programs: a JSON document for each step that begins, moves and ends; `--events`."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import TextIO
 
 import msgspec
@@ -41,6 +42,10 @@ class Events:
     def line(self, text: str) -> None:
         """Pass on what was said."""
         self._write("line", text, {})
+
+    def still(self) -> AbstractContextManager[None]:
+        """Nothing moves anyway."""
+        return nullcontext()
 
     def _write(self, event: str, text: str, more: dict[str, object]) -> None:
         at = utc_text(self._clock.now())

@@ -55,7 +55,7 @@ def run(arguments: Sequence[str], group: click.Group | None = None) -> int:
 def _outcome(error: BaseException, wanted: Wanted, said: Said) -> int:
     leaves = list(_leaves(error))
     if any(isinstance(leaf, KeyboardInterrupt | click.Abort) for leaf in leaves):
-        return _tell(Cancelled("stopped by you", hint=""), error, wanted, said)
+        return _tell(Cancelled("stopped by you", hint="run `tako status` to see what there is"), error, wanted, said)
     for leaf in leaves:
         if isinstance(leaf, BrokenPipeError | SystemExit | click.exceptions.Exit):
             return _ending(leaf)

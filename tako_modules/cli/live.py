@@ -1,5 +1,7 @@
 """Moving lines on a terminal: a spinner or a bar for each running step, with the time it has taken; over rich."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 from rich.console import Console as Screen
@@ -45,6 +47,17 @@ class Live:
     def line(self, text: str) -> None:
         """Print a line above what moves."""
         self._screen.print(text, soft_wrap=True, style="red" if text.startswith("✗") else None)
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """Take what moves off the screen while a person is asked."""
+        if self._progress is not None:
+            self._progress.stop()
+        try:
+            yield
+        finally:
+            if self._progress is not None:
+                self._progress.start()
 
 
 def _progress(screen: Screen) -> Progress:

@@ -44,7 +44,7 @@ def confirm(options: Options, question: str) -> None:
     import click
 
     if not click.confirm(question, default=False, err=True):
-        raise Cancelled("cancelled: nothing was changed")
+        raise Cancelled("cancelled: nothing was changed", hint="run the same command again to be asked anew")
 
 
 def run(main: Callable[[], Awaitable[T]]) -> T:
@@ -109,8 +109,14 @@ class Session:
 
         from . import access
 
-        async with remote.reach_remote(server, access.person_access(asks=interactive())) as connection:
-            yield connection
+        how = access.person_access(asks=interactive(), still=self.console.still)
+        step = self.console.begin(f"connecting to {server.name}")
+        try:
+            async with remote.reach_remote(server, how) as connection:
+                step.end()
+                yield connection
+        finally:
+            step.end(ok=False)  # where it has not ended well before
 
     async def each(
         self, targets: list[Target], act: Callable[[Target, Connection], Awaitable[T]]

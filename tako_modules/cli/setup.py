@@ -6,15 +6,20 @@ from contextlib import asynccontextmanager
 from tako_modules.base.errors import TakoError, UsageError
 from tako_modules.deploy import bootstrap, remote
 from tako_modules.deploy.bootstrap import Site
+from tako_modules.deploy.progress import Progress
 from tako_modules.model.server import Server
 from tako_modules.protocol.setup import SetupData
+from tako_modules.ssh.login import Access, Login
 
 from . import access, session
 from .console import Console
 from .options import Options
 from .session import Session
+from .steps import Shown
 
-__all__ = ["enter_as_admin", "find", "plan_and_apply", "tell"]
+Act = Callable[[bool, Progress], Awaitable[SetupData]]
+
+__all__ = ["enter", "enter_as_admin", "find", "plan_and_apply", "tell"]
 
 
 def find(opened: Session, name: str) -> Server:
@@ -28,27 +33,43 @@ def find(opened: Session, name: str) -> Server:
 
 
 @asynccontextmanager
-async def enter_as_admin(server: Server, user: str) -> AsyncIterator[Site]:
+async def enter_as_admin(server: Server, user: str, screen: Console) -> AsyncIterator[Site]:
     """Log in on a server as somebody who is, or becomes, root there; user: another login than `servers add` used."""
     login = user or server.admin
     if not login:
         raise UsageError(
             f"your inventory does not say who may administer {server.name}", hint="name the login: --user root"
         )
-    async with bootstrap.enter(
-        remote.login_of(server, login), access.person_access(asks=session.interactive())
-    ) as site:
+    how = access.person_access(asks=session.interactive(), still=screen.still)
+    async with enter(remote.login_of(server, login), how, screen) as site:
         yield site
 
 
+@asynccontextmanager
+async def enter(login: Login, how: Access, screen: Console) -> AsyncIterator[Site]:
+    """Log in, become root and look around, and show that meanwhile."""
+    step = screen.begin(f"connecting to {login.label}")
+    try:
+        async with bootstrap.enter(login, how) as site:
+            step.end()
+            yield site
+    finally:
+        step.end(ok=False)  # where it has not ended well before
+
+
 async def plan_and_apply(
-    act: Callable[[bool], Awaitable[SetupData]], *, question: str, dry: bool, options: Options, screen: Console
+    act: Callable[[bool, Progress], Awaitable[SetupData]],
+    *,
+    question: str,
+    dry: bool,
+    options: Options,
+    screen: Console,
 ) -> SetupData:
     """Ask for the plan, then for consent, then for the deed; gives what was planned. Raises TakoError for its problems.
 
-    act: plans with False, plans again and carries out with True.
+    act: plans with False, plans again and carries out with True; tells its steps.
     """
-    planned = await act(False)
+    planned = await _shown(act, screen, apply=False)
     if planned.problems:
         hints = "\n".join(dict.fromkeys(hint for _, hint in planned.problems if hint))
         raise TakoError("; ".join(message for message, _ in planned.problems), hint=hints)
@@ -57,7 +78,17 @@ async def plan_and_apply(
     for step in planned.steps:
         screen.detail(f"will {step}")
     session.confirm(options, f"{question} ({len(planned.steps)} steps, `--dry-run` lists them)")
-    return await act(True)
+    return await _shown(act, screen, apply=True)
+
+
+async def _shown(act: Act, screen: Console, *, apply: bool) -> SetupData:
+    shown, ok = Shown(screen, several=False), False
+    try:
+        done = await act(apply, shown)
+        ok = True
+    finally:
+        shown.end("", ok=ok)
+    return done
 
 
 def tell(screen: Console, done: SetupData, *, dry: bool) -> None:

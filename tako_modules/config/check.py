@@ -30,7 +30,11 @@ def check_for_deploy(
     """
     if env == DEVELOPMENT:
         return [
-            Problem(path=f"envs.{env}", message="development is not deployed", hint="run `tako dev`, or name --env")
+            Problem(
+                path=f"envs.{env}",
+                message="development is not deployed",
+                hint="name another one, such as `tako deploy --env production`",
+            )
         ]
     chosen = project.environment(env)
     if chosen is None:

@@ -1,7 +1,7 @@
 """Root on somebody's machine: put this very program there, let it plan, and let it make or unmake a server."""
 
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from tako_modules.ssh.tunnel import SshStream
 
 from . import machine
 from .machine import Machine, Python
+from .progress import Progress
 
 __all__ = ["Site", "enter", "this_archive"]
 
@@ -39,7 +40,6 @@ for base in ("/tmp", "/var/tmp", "/opt", "/root"):
             print(tempfile.mkdtemp(prefix="tako-setup-", dir=base))
             break
 """
-Tell = Callable[[str], None]
 
 
 def this_archive() -> Path:
@@ -88,16 +88,16 @@ class Site:
         await machine.install_python(self.root, self.seen.installer)
         self.seen = await machine.look(self.root)
 
-    async def install(self, keys: Sequence[str], *, apply: bool, tell: Tell, progress: Tell | None = None) -> SetupData:
-        """Plan, or make, a server; tell: each step as it is begun. Raises TakoError."""
-        await self._bring(in_place=True, progress=progress)
+    async def install(self, keys: Sequence[str], progress: Progress, *, apply: bool) -> SetupData:
+        """Plan, or make, a server; progress hears of each step as it is begun. Raises TakoError."""
+        await self._bring(progress, in_place=True)
         request = InstallRequest(apply=apply, public_keys=tuple(keys), python=self.python.path)
-        return await self._ask("__install__", request, tell)
+        return await self._ask("__install__", request, progress)
 
-    async def remove(self, request: RemoveRequest, tell: Tell, progress: Tell | None = None) -> SetupData:
+    async def remove(self, request: RemoveRequest, progress: Progress) -> SetupData:
         """Plan, or carry out, the removal of a server; raises TakoError."""
-        await self._bring(in_place=False, progress=progress)
-        return await self._ask("__uninstall__", request, tell)
+        await self._bring(progress, in_place=False)
+        return await self._ask("__uninstall__", request, progress)
 
     async def restart(self) -> None:
         """Restart the service; connections wait in its listeners meanwhile. Raises TakoError with systemd's words."""
@@ -108,11 +108,11 @@ class Site:
                 hint="look with `journalctl -u tako` there",
             )
 
-    async def _bring(self, *, in_place: bool, progress: Tell | None) -> None:
+    async def _bring(self, progress: Progress, *, in_place: bool) -> None:
         """Have this program there: the installed one when it is the same, else a copy that goes with the connection."""
         if self._program:
             return
-        archive = this_archive()
+        archive, size = this_archive(), this_archive().stat().st_size
         mine = await anyio.to_thread.run_sync(files.file_digest, archive)
         shown = await self.root.run("sha256sum", f"{INSTALLED}/tako.pyz")
         is_same = shown.out.split()[:1] == [mine.encode()]
@@ -123,9 +123,8 @@ class Site:
         if is_same:
             await self._checked("cp", "-R", f"{INSTALLED}/.", self._stage)
         else:
-            if progress is not None:
-                progress(f"copying tako ({archive.stat().st_size >> 20} MiB)")
-            await self.root.put(archive, f"{self._stage}/tako.pyz")
+            progress.step("", f"copying tako ({size >> 20} MiB)")
+            await self.root.put(archive, f"{self._stage}/tako.pyz", progress=lambda sent: progress.sent("", sent, size))
             await self._checked("mkdir", "-p", f"{self._stage}/.tako-runtime")
         self._program, self._cache = f"{self._stage}/tako.pyz", f"{self._stage}/.tako-runtime"
 
@@ -155,7 +154,7 @@ class Site:
             raise TakoError(f"{argv[0]} on {self.root.name} failed: {words}")
         return done.out
 
-    async def _ask(self, command: str, request: InstallRequest | RemoveRequest, tell: Tell) -> SetupData:
+    async def _ask(self, command: str, request: InstallRequest | RemoveRequest, progress: Progress) -> SetupData:
         """Run the program there: the request goes in, its steps and its answer come out."""
         run = (self.python.path, "-IS", self._program, command)
         argv = (*self.root.prefix, "env", f"TAKO_CACHE={self._cache}", *run)
@@ -164,7 +163,7 @@ class Site:
         try:
             await stream.send(msgspec.json.encode(request))
             await stream.send_eof()
-            return await self._answer(stream, tell)
+            return await self._answer(stream, progress)
         except Unreachable as error:
             if process.returncode is None:
                 raise
@@ -174,7 +173,7 @@ class Site:
         finally:
             await anyio.aclose_forcefully(stream)
 
-    async def _answer(self, stream: SshStream, tell: Tell) -> SetupData:
+    async def _answer(self, stream: SshStream, progress: Progress) -> SetupData:
         lines = frames.LineDecoder()
         try:
             while True:
@@ -185,7 +184,7 @@ class Site:
                     raise refusal.error_of(answer)
                 if answer is not None:
                     return replies.decode_data(answer, SetupData)
-                tell(replies.decode_data(line, StepEvent).text)
+                progress.step("", replies.decode_data(line, StepEvent).text)
         except (anyio.EndOfStream, anyio.BrokenResourceError) as error:
             raise TakoError(
                 f"the program on {self.root.name} ended before it was done", hint="run the same command again"

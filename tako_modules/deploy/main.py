@@ -16,6 +16,8 @@ from .target import Reach, Target
 
 __all__ = ["Deploy", "verdict"]
 
+ASK_SECONDS = 20.0  # for a server to hear that it is to cancel: another connection, and an answer that comes at once
+
 
 class Deploy:
     """One run of `tako deploy` from the artifact on; `stop` may be called from a signal handler's task."""
@@ -55,22 +57,27 @@ class Deploy:
         if self.stopping:
             return
         self.stopping = True
+        rolling = [story for story in self._stories if story.rolling]
         for story in self._stories:
-            if story.rolling and story.connection is not None:
-                await self._ask(story)
-            elif story.target.name in self._scopes:
+            if story not in rolling and story.target.name in self._scopes:
                 self._scopes[story.target.name].cancel()
+        async with anyio.create_task_group() as tasks:
+            for story in rolling:
+                tasks.start_soon(self._ask, story)
 
     async def _ask(self, story: Story) -> None:
         connection = story.connection
         if connection is None:
             return
-        try:
-            async with connection.another() as client:
-                await client.call(Cancel(app=self._job.app, fence=story.fence), StoppedData)
-                self._progress.step(story.target.name, "cancelling")
-        except TakoError as error:
-            self._progress.step(story.target.name, error.message)
+        words = "the server did not answer the wish to cancel"
+        with anyio.move_on_after(ASK_SECONDS):
+            try:
+                async with connection.another() as client:
+                    await client.call(Cancel(app=self._job.app, fence=story.fence), StoppedData)
+                    words = "cancelling"
+            except TakoError as error:
+                words = error.message
+        self._progress.step(story.target.name, words)
 
 
 def verdict(done: Sequence[Done]) -> TakoError | None:

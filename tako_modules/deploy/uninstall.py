@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from tako_modules.base import files, paths
@@ -12,11 +12,12 @@ from tako_modules.base.text import size_text
 from tako_modules.protocol.setup import RemoveRequest, SetupData
 
 from . import local
+from .progress import Progress
 
 __all__ = ["remove_local"]
 
 
-async def remove_local(request: RemoveRequest, clock: Clock, tell: Callable[[str], None]) -> SetupData:
+async def remove_local(request: RemoveRequest, clock: Clock, progress: Progress) -> SetupData:
     """Plan, or carry out, the removal of the built-in server; raises TakoError."""
     data = ServerPaths(paths.local_data_dir())
     apps = dict(_apps(data))
@@ -27,7 +28,7 @@ async def remove_local(request: RemoveRequest, clock: Clock, tell: Callable[[str
     steps = tuple(_steps(data, apps, request))
     if request.apply:
         for step in steps:
-            tell(step)
+            progress.step("", step)
         await local.stop(clock)
         with files.disk_errors("remove the built-in server"):
             _remove(data, apps, request, utc_text(clock.now()).replace(":", ""))

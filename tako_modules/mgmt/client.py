@@ -85,7 +85,9 @@ class Client:
             raise VersionMismatch(
                 f"{self.name} runs tako {data.server_version} and speaks protocol {data.protocol_version}; "
                 f"this tako speaks protocol {PROTOCOL}",
-                hint="run `tako servers upgrade`" if older else "use a tako as new as the server",
+                hint="set it up anew by `tako servers uninstall` and `tako servers add`, or use a tako as old as it"
+                if older
+                else "use a tako as new as the server",
                 server=data,
             )
         self.server = data

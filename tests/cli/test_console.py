@@ -3,6 +3,7 @@
 import io
 import json
 import os
+from contextlib import suppress
 
 import pytest
 
@@ -117,6 +118,15 @@ def test_a_pipe_gets_plain_lines(stream: io.StringIO) -> None:
     assert isinstance(display_for(Options(quiet=True), stream), Mute)
 
 
+def everything(screen: io.FileIO) -> bytes:
+    """Read what a terminal shows, until nobody writes there any more."""
+    shown = b""
+    with suppress(OSError):  # EIO: the other side is closed
+        while piece := screen.read(65536):
+            shown += piece
+    return shown
+
+
 def test_a_terminal_shows_a_step_while_it_runs_and_keeps_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
@@ -126,8 +136,8 @@ def test_a_terminal_shows_a_step_while_it_runs_and_keeps_its_line(monkeypatch: p
         with console.step("upload [1]") as step:
             step.update(1, 2)
             console.say("one line")
-        terminal.flush()
-        seen = screen.read(65536).decode()
+        terminal.close()
+        seen = everything(screen).decode()
     assert "upload [1]" in seen
     assert "one line" in seen
     assert "✓ upload [1]  0 ms" in seen

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tako_modules.base.clock import SystemClock
+from tako_modules.deploy.progress import Silent
 from tako_modules.deploy.uninstall import remove_local
 from tako_modules.protocol.setup import RemoveRequest, SetupData
 
@@ -26,7 +27,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 async def removed(request: RemoveRequest) -> SetupData:
-    return await remove_local(request, SystemClock(), lambda _: None)
+    return await remove_local(request, SystemClock(), Silent())
 
 
 async def test_apps_forbid_it(data: Path) -> None:

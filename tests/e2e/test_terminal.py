@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.container import Container
+from tests.kit.desk import Desk
 from tests.kit.documents import checked
 from tests.kit.local import Local
-from tests.kit.projects import local_project
+from tests.kit.projects import local_project, project
 from tests.kit.terminal import COLUMNS, on_terminal
 
 SILENCE = 2.0  # seconds in which a step may show nothing
@@ -65,3 +67,20 @@ def test_a_plan_is_printed_and_nothing_is_done(local: Local, tmp_path: Path) -> 
     assert "1 instance, for planned.localhost" in steps[-1]
     assert sorted(path.name for path in folder.iterdir()) == ["app.py", "tako.toml"]
     assert not (local.data / "apps" / "planned").exists()
+
+
+def test_making_a_server_is_never_silent(server: Container, tako_pyz: Path, tmp_path: Path) -> None:
+    desk = Desk(tako_pyz, tmp_path, server.key)
+    place = ["root@127.0.0.1", "--port", str(server.ssh_port), "--host-key", server.host_key_fingerprint]
+    argv = desk.argv("servers", "add", *place, "--name", "la", "--yes")
+    added = on_terminal(argv, env=desk.env(), cwd=tmp_path, seconds=90)
+    assert added.code == 0, added.raw
+    assert added.longest_silence <= SILENCE
+    for step in ("connecting to la", "copying tako", "start tako.service", "logging in as tako"):
+        assert f"✓ {step}" in added.raw
+    deployed = on_terminal(
+        desk.argv("deploy", "--yes"), env=desk.env(), cwd=project("shop", tmp_path / "shop"), seconds=90
+    )
+    assert deployed.code == 0, deployed.raw
+    assert deployed.longest_silence <= SILENCE
+    assert "✓ connecting to la" in deployed.raw

@@ -42,16 +42,20 @@ class Seen:
 
     @property
     def longest_silence(self) -> float:
-        """The longest time in which nothing was written, in seconds."""
-        times = [0.0, *(at for at, _ in self.pieces), self.seconds]
+        """The longest time in which nothing was written from the first piece on, in seconds."""
+        times = [*(at for at, _ in self.pieces), self.seconds]
         return max(later - earlier for earlier, later in itertools.pairwise(times))
 
 
-def on_terminal(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, seconds: float) -> Seen:
-    """Run a program on a terminal of 80 columns to its end; it is killed after `seconds`."""
+def on_terminal(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, seconds: float, typed: bytes = b"") -> Seen:
+    """Run a program on a terminal of 80 columns to its end; it is killed after `seconds`.
+
+    typed: waits there for whoever reads.
+    """
     ours, its = pty.openpty()
     try:
         fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        os.write(ours, typed)
         began = time.monotonic()
         surroundings = {**env, "TERM": "xterm-256color"}
         with subprocess.Popen(argv, env=surroundings, cwd=cwd, stdin=its, stdout=its, stderr=its) as process:

@@ -85,7 +85,7 @@ async def test_the_leases_refusals_exit_with_their_own_code(tmp_path: Path, code
 
 
 @pytest.mark.parametrize(
-    ("protocol", "hint"), [(2, "tako servers upgrade"), (9, "as new as the server")], ids=["older", "newer"]
+    ("protocol", "hint"), [(2, "tako servers add"), (9, "as new as the server")], ids=["older", "newer"]
 )
 async def test_another_protocol_is_named_with_both_versions(tmp_path: Path, protocol: int, hint: str) -> None:
     async def strange(request: Request, call: Call) -> msgspec.Struct:

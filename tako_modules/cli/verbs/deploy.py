@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 import click
+from anyio.abc import TaskGroup
 
 from tako_modules.base import ids
 from tako_modules.base.clock import SystemClock
@@ -18,7 +19,7 @@ from tako_modules.cli.session import PRODUCTION, Session
 from tako_modules.deploy.main import Deploy, verdict
 from tako_modules.deploy.story import Job
 from tako_modules.deploy.target import Target
-from tako_modules.model.server import LOCAL
+from tako_modules.model.server import LOCAL, Server
 from tako_modules.workspace.project import Workspace, map_server
 
 EXAMPLE = "tako deploy --env production --yes"
@@ -38,28 +39,39 @@ def command(plan: bool, servers: tuple[str, ...], note: str, wait: float) -> Non
     workspace = opened.workspace()
     for warning in workspace.project.warnings:
         screen.warn(warning)
-    targets = opened.targets(workspace, servers) or [_offer(opened, workspace)]
+    targets = opened.targets(workspace, servers)
     if plan:
-        _print_plan(screen, workspace, opened.env, targets)
+        _print_plan(screen, workspace, opened.env, targets or [Target(_offered(opened, workspace))])
         return
+    targets = targets or [_offer(opened, workspace)]
     if opened.env == PRODUCTION and session.interactive():
         names = ", ".join(target.name for target in targets)
         session.confirm(options, f"Deploy {workspace.project.name} to production on {names}?")
     session.run(lambda: _deploy(opened, workspace, targets, note, wait))
 
 
-def _offer(opened: Session, workspace: Workspace) -> Target:
-    """Choose a server for an environment that has none, and write it down; raises ConfigError."""
-    known = [server for server in opened.inventory() if server.name != LOCAL]
-    names = [server.name for server in known] or [LOCAL]
-    table = f'[servers.{names[0]}]\nenv = "{opened.env}"'
-    if len(names) > 1 or not session.interactive():
+def _offered(opened: Session, workspace: Workspace) -> Server:
+    """Choose a server for an environment that has none; raises ConfigError where a person has to."""
+    servers = opened.inventory()
+    known = [server for server in servers if server.name != LOCAL] or servers
+    if len(known) > 1 or not session.interactive():
         raise ConfigError(
             f"{workspace.file.name} maps no server to {opened.env}",
-            hint=f"add to {workspace.file.name}:\n{table}\nor add a server with `tako servers add root@<host>`",
+            hint=f"add to {workspace.file.name}:\n{_mapping(known[0], opened.env)}\n"
+            "or add a server with `tako servers add root@<host>`",
         )
-    session.confirm(opened.options, f"Deploy to {names[0]}, and write that into {workspace.file.name}?")
-    map_server(workspace, names[0], opened.env)
+    return known[0]
+
+
+def _mapping(server: Server, env: str) -> str:
+    return f'[servers.{server.name}]\nenv = "{env}"'
+
+
+def _offer(opened: Session, workspace: Workspace) -> Target:
+    """Offer a server for an environment that has none, and write it down; raises ConfigError."""
+    server = _offered(opened, workspace)
+    session.confirm(opened.options, f"Deploy to {server.name}, and write that into {workspace.file.name}?")
+    map_server(workspace, server.name, opened.env)
     return opened.targets(opened.workspace())[0]
 
 
@@ -115,21 +127,23 @@ async def _deploy(opened: Session, workspace: Workspace, targets: list[Target], 
 async def _stopped_by_signal(running: Deploy | None) -> AsyncIterator[None]:
     """First Ctrl-C: undo; second: leave the rest to the servers. Without a running deploy the body is cancelled."""
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_listen, running, tasks.cancel_scope)
+        tasks.start_soon(_listen, running, tasks)
         yield
         tasks.cancel_scope.cancel()
 
 
-async def _listen(running: Deploy | None, scope: anyio.CancelScope) -> None:
+async def _listen(running: Deploy | None, tasks: TaskGroup) -> None:
     import signal
 
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        asked = False
         async for _ in signals:
             if running is None:
-                scope.cancel()
+                tasks.cancel_scope.cancel()
                 return
-            if running.stopping:
+            if asked:
                 raise Cancelled(
                     "left: the servers finish or undo what they began", hint="run `tako status` to see how it ended"
                 )
-            await running.stop()
+            asked = True
+            tasks.start_soon(running.stop)

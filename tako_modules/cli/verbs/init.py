@@ -7,9 +7,12 @@ import click
 from tako_modules.base import text
 from tako_modules.base.errors import ConfigError, UsageError
 from tako_modules.base.files import write_atomic
-from tako_modules.cli.console import console
-from tako_modules.cli.options import chosen, shared
+from tako_modules.cli import session, setup
+from tako_modules.cli.console import Console, console
+from tako_modules.cli.options import Options, chosen, shared
+from tako_modules.cli.session import Session
 from tako_modules.config import read
+from tako_modules.model.server import LOCAL
 from tako_modules.runtimes import catalog
 from tako_modules.workspace.project import FILE, detect_name
 
@@ -43,37 +46,44 @@ route = "{route}"
 def command(name: str | None, route: str | None, server: str | None, runtime: str | None) -> None:
     """Write a tako.toml for the app in this folder."""
     options, folder = chosen(), Path.cwd()
-    screen = console(options)
+    opened = Session(options, console(options))
+    screen = opened.console
     file = options.config or folder / FILE
     if file.exists():
         raise ConfigError(f"{file.name} is here already", hint=f"edit it, or move it away and run `{EXAMPLE}`")
     app = text.sanitise_name(name or detect_name(folder) or folder.name) or "app"
-    answer = route or f"{app}.localhost"
-    if route is None:
-        screen.say(f"no --route was given: {answer} is used, which answers on this machine alone")
-    kind = runtime or _detect(folder)
-    written = TEMPLATE.format(
-        name=app, runtime=_runtime_lines(kind), route=answer, server=_server_lines(server or "local")
-    )
+    place = setup.find(opened, server or LOCAL).name
+    answer = route or _ask_route(f"{app}.localhost", options, screen)
+    kind = runtime or _detect(folder, screen)
+    written = TEMPLATE.format(name=app, runtime=_runtime_lines(kind), route=answer, server=_server_lines(place))
     read.read_project(written, file.name, folder_name=folder.name)
     write_atomic(file, written.encode())
-    screen.line(f"wrote {file.name}: app {app}, runtime {kind or 'command'}, route {answer}")
+    screen.line(f"wrote {file.name}: app {app}, runtime {kind}, route {answer}")
+    if kind != "static":
+        screen.line(f"look at `start` in it: it is a guess that a {kind} app has to correct")
     screen.line("next: tako deploy")
     screen.emit({"schema": "tako.init/1", "file": str(file), "app": app, "runtime": kind, "route": answer})
 
 
-def _detect(folder: Path) -> str:
-    """Find the runtime; "" when the files do not tell, or tell one of a later version."""
-    if any((folder / mark).is_file() for marks in catalog.LATER_MARKS.values() for mark in marks):
-        return ""
-    for name, runtime in catalog.RUNTIMES.items():
-        if runtime.detect(folder):
-            return name
-    return ""
+def _ask_route(default: str, options: Options, screen: Console) -> str:
+    """Ask where the app shall answer, where somebody can be asked."""
+    if options.yes or not session.interactive():
+        screen.say(f"no --route was given: {default} is used, which answers on this machine alone")
+        return default
+    return str(click.prompt("Where shall it answer?", default=default, err=True))
+
+
+def _detect(folder: Path, screen: Console) -> str:
+    """Find the runtime; `command` when the files do not tell, or tell one of a later version."""
+    for name, marks in catalog.LATER_MARKS.items():
+        if mark := next((mark for mark in marks if (folder / mark).is_file()), ""):
+            screen.say(f"{mark} tells that this is a {name} app; this version starts it as a command")
+            return "command"
+    return next((name for name, runtime in catalog.RUNTIMES.items() if runtime.detect(folder)), "command")
 
 
 def _runtime_lines(kind: str) -> str:
-    if kind and kind not in catalog.RUNTIMES:
+    if kind not in catalog.RUNTIMES:
         raise UsageError(f"there is no runtime {kind}", hint=f"use --runtime {' or '.join(catalog.RUNTIMES)}")
     if kind == "static":
         return 'runtime = "static"'

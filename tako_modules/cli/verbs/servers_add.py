@@ -14,7 +14,7 @@ from tako_modules.cli import access, session, setup
 from tako_modules.cli.console import Console, console
 from tako_modules.cli.options import Options, chosen, shared
 from tako_modules.config.inventory import VARIABLE
-from tako_modules.deploy import bootstrap, remote
+from tako_modules.deploy import remote
 from tako_modules.deploy.bootstrap import Site
 from tako_modules.model.server import LOCAL, Server
 from tako_modules.protocol.setup import SetupData
@@ -72,13 +72,16 @@ def command(
     login = Login(host=host.strip("[]"), port=port, user=user, name=name)
     keys = _read_keys(public_key) if public_key is not None else ()
     wish = Wish(login, _checked_name(name), description, keys, not no_test, dry_run)
-    how = access.person_access(asks=session.interactive(), host_key=host_key, accept_new=accept_new_host_key)
     options = chosen()
-    session.run(lambda: _add(wish, how, options, console(options)))
+    screen = console(options)
+    how = access.person_access(
+        asks=session.interactive(), still=screen.still, host_key=host_key, accept_new=accept_new_host_key
+    )
+    session.run(lambda: _add(wish, how, options, screen))
 
 
 async def _add(wish: Wish, how: Access, options: Options, screen: Console) -> None:
-    async with bootstrap.enter(wish.login, how) as site:
+    async with setup.enter(wish.login, how, screen) as site:
         screen.say(f"{wish.login.host}: {site.seen.words}")
         site.seen.check()
         keys = wish.keys or _login_key(site)
@@ -86,7 +89,7 @@ async def _add(wish: Wish, how: Access, options: Options, screen: Console) -> No
         await _ensure_python(site, wish, options, screen)
         server = _server(wish, site)
         done = await setup.plan_and_apply(
-            lambda apply: site.install(keys, apply=apply, tell=screen.say, progress=screen.say),
+            lambda apply, progress: site.install(keys, progress, apply=apply),
             question=f"Make {server.host} a server?",
             dry=wish.is_dry,
             options=options,
@@ -123,9 +126,10 @@ def _login_key(site: Site) -> tuple[str, ...]:
 async def _finish(server: Server, how: Access, done: SetupData, screen: Console, *, test: bool) -> None:
     """Log in as `tako`, then write the server down."""
     if test:
-        async with remote.reach_remote(server, how) as connection:
-            greeted = connection.client.server
-            screen.say(f"logged in as {server.user}: it runs tako {greeted.server_version if greeted else ''}")
+        with screen.step(f"logging in as {server.user}"):
+            async with remote.reach_remote(server, how) as connection:
+                greeted = connection.client.server
+        screen.say(f"it runs tako {greeted.server_version if greeted else ''}")
     known = {one.name: one for one in inventory.read_servers(paths.home())}
     if server.name in known:
         inventory.update_server(paths.home(), server)

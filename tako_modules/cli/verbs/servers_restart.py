@@ -5,7 +5,7 @@ import click
 from tako_modules.base.clock import Clock
 from tako_modules.base.errors import TakoError, Unreachable
 from tako_modules.cli import access, session, setup
-from tako_modules.cli.console import console
+from tako_modules.cli.console import Console, console
 from tako_modules.cli.options import chosen, shared
 from tako_modules.cli.session import Session
 from tako_modules.deploy import local, reach, remote
@@ -33,14 +33,15 @@ def command(name: str, *, user: str) -> None:
 
 
 async def _restart(opened: Session, server: Server, user: str) -> HelloData:
-    async with setup.enter_as_admin(server, user) as site:
+    async with setup.enter_as_admin(server, user, opened.console) as site:
         with opened.console.step(f"restarting {server.name}"):
             await site.restart()
-    return await _hello(server, opened.clock)
+    with opened.console.step("waiting until it answers"):
+        return await _hello(server, opened.clock, opened.console)
 
 
-async def _hello(server: Server, clock: Clock) -> HelloData:
-    how = access.person_access(asks=session.interactive())
+async def _hello(server: Server, clock: Clock, screen: Console) -> HelloData:
+    how = access.person_access(asks=session.interactive(), still=screen.still)
     end = clock.monotonic() + HELLO_SECONDS
     while True:
         try:
@@ -53,7 +54,9 @@ async def _hello(server: Server, clock: Clock) -> HelloData:
 
 
 async def _restart_local(opened: Session) -> HelloData:
-    if not await local.stop(opened.clock):
+    with opened.console.step("stopping the built-in server"):
+        ran = await local.stop(opened.clock)
+    if not ran:
         opened.console.say("it did not run")
     async with reach.reach_local(Server(name=LOCAL, host=""), opened.clock, opened.console.say) as connection:
         greeted = connection.client.server

@@ -12,7 +12,7 @@ from tako_modules.model.server import LOCAL, Server
 from tako_modules.protocol.setup import RemoveRequest, SetupData
 from tako_modules.workspace import inventory
 
-EXAMPLE = "tako servers uninstall la --dry-run"
+EXAMPLE = "tako servers uninstall la --delete-apps --dry-run"
 SCHEMA = "tako.servers.uninstall/1"
 
 
@@ -38,9 +38,9 @@ def command(name: str, *, dry_run: bool, delete_apps: bool, purge: bool, user: s
 
 
 async def _remove(opened: Session, server: Server, user: str, wish: RemoveRequest, *, dry: bool) -> SetupData:
-    async with setup.enter_as_admin(server, user) as site:
+    async with setup.enter_as_admin(server, user, opened.console) as site:
         return await setup.plan_and_apply(
-            lambda apply: site.remove(_applied(wish, apply=apply), opened.console.say, opened.console.say),
+            lambda apply, progress: site.remove(_applied(wish, apply=apply), progress),
             question=f"Remove tako from {server.name}?",
             dry=dry,
             options=opened.options,
@@ -50,7 +50,7 @@ async def _remove(opened: Session, server: Server, user: str, wish: RemoveReques
 
 async def _remove_local(opened: Session, wish: RemoveRequest, *, dry: bool) -> SetupData:
     return await setup.plan_and_apply(
-        lambda apply: uninstall.remove_local(_applied(wish, apply=apply), opened.clock, opened.console.say),
+        lambda apply, progress: uninstall.remove_local(_applied(wish, apply=apply), opened.clock, progress),
         question="Remove the built-in server?",
         dry=dry,
         options=opened.options,
