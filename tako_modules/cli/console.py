@@ -121,6 +121,15 @@ class Console:
         return step
 
     @contextmanager
+    def opening(self, name: str) -> Iterator[Step]:
+        """Show a step that the block ends when it has come that far; it has failed where the block does not."""
+        step = self.begin(name)
+        try:
+            yield step
+        finally:
+            step.end(ok=False)
+
+    @contextmanager
     def step(self, name: str) -> Iterator[Step]:
         """Show a step while the block runs; an exception marks it as failed."""
         step = self.begin(name)

@@ -110,13 +110,10 @@ class Session:
         from . import access
 
         how = access.person_access(asks=interactive(), still=self.console.still)
-        step = self.console.begin(f"connecting to {server.name}")
-        try:
+        with self.console.opening(f"connecting to {server.name}") as step:
             async with remote.reach_remote(server, how) as connection:
                 step.end()
                 yield connection
-        finally:
-            step.end(ok=False)  # where it has not ended well before
 
     async def each(
         self, targets: list[Target], act: Callable[[Target, Connection], Awaitable[T]]

@@ -48,13 +48,10 @@ async def enter_as_admin(server: Server, user: str, screen: Console) -> AsyncIte
 @asynccontextmanager
 async def enter(login: Login, how: Access, screen: Console) -> AsyncIterator[Site]:
     """Log in, become root and look around, and show that meanwhile."""
-    step = screen.begin(f"connecting to {login.label}")
-    try:
+    with screen.opening(f"connecting to {login.label}") as step:
         async with bootstrap.enter(login, how) as site:
             step.end()
             yield site
-    finally:
-        step.end(ok=False)  # where it has not ended well before
 
 
 async def plan_and_apply(
