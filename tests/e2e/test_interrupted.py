@@ -214,7 +214,7 @@ class Cell:
         return STAGES[self.at]
 
     async def interrupted(self, old: str) -> tuple[Deployed, float]:
-        """Interrupt a deploy, let the next one do its work; gives it and the seconds until it was done."""
+        """Interrupt a deploy, let the next one do its work; gives it and the seconds until it had the lease."""
         write(self.name, self.folder, self.stage, self.nap)
         self.line.rate = RATE
         async with deploying(self.desk, self.machine, self.line, self.name, self.folder) as running:
@@ -230,12 +230,12 @@ class Cell:
             project(self.name, self.folder, 'NEXT = "1"', tail="instances = 2")
             wait = () if self.way == "ctrl-c" else ("--wait", str(FREE_SECONDS))
             done = await in_thread(lambda: self.desk.deploy(self.folder, *wait))
-            took = time.monotonic() - began
+            free = time.monotonic() - began - sum(done.servers[0].phases.values())
             if self.way == "cut":
                 with anyio.fail_after(CLIENT_SECONDS):
                     code = await running.process.wait()
                 assert_spoken(Ran(code, "", running.said.decode()), UNREACHABLE)
-        return done, took
+        return done, free
 
     async def settled(self, kept: set[str], served: str) -> None:
         """Wait until nothing is left of what was interrupted: releases, processes, versions."""
@@ -272,12 +272,13 @@ class Place:
             old = (await in_thread(desk.deploy, folder)).version
             async with Load(replace(asked, rate=LOAD_RATE)) as load:
                 await load.until(lambda seen: seen.finished > 5)
-                done, took = await cell.interrupted(old)
+                done, free = await cell.interrupted(old)
                 summary = await load.stop()
             await cell.settled({old, done.version, *summary.versions}, done.version)
+        assert free <= FREE_SECONDS, name
         assert summary.failed == 0, (name, summary.failed_by_kind, summary.failures[:5])
         assert summary.last_version == done.version, name
-        return reliability.Outcome(at, way, round(took, 1), summary.finished, summary.failed)
+        return reliability.Outcome(at, way, round(free, 1), summary.finished, summary.failed)
 
 
 @pytest.mark.parametrize(("way", "stages"), CELLS)

@@ -33,9 +33,10 @@ class Ran:
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """How a deploy ended on one server."""
+    """How a deploy ended on one server; phases: seconds of each, from the lease on."""
 
     server: str
+    phases: dict[str, float] = {}
     deployed: DeployedData | None = None
 
 

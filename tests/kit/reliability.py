@@ -24,7 +24,10 @@ NONE = "nothing to cut yet"
 
 
 class Outcome(msgspec.Struct, frozen=True, array_like=True):
-    """One cell; seconds: from the interruption to the end of the next deploy; the others count requests meanwhile."""
+    """One cell; seconds: from the interruption until the next deploy had the lease.
+
+    finished, failed: requests from before the interruption until the next deploy was done.
+    """
 
     stage: str
     way: str
