@@ -1,12 +1,15 @@
 """Going back under load: not one request fails, and release, routes and variables are those of then."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anyio
+import msgspec
 import pytest
 
+from tako_modules.protocol.replies import DeployedData
+from tests.kit.commands import Ran
 from tests.kit.container import Container
 from tests.kit.desk import Desk
 from tests.kit.load import Load, Options
@@ -17,6 +20,8 @@ pytestmark = pytest.mark.alone
 PYTHON = 'runtime = "python"\nstart = ["python3", "app.py"]'
 RATE = 150.0  # requests a second: what the machine has left beside a deploy
 AROUND = 1.5  # seconds of load before and after
+MOVED_SECONDS = 2.0  # from the message until the replaced version is given its last request, and the app's own boot
+COMMAND_SECONDS = 2.0  # until the message is out: start, connection; and the boot
 
 
 @dataclass(frozen=True)
@@ -41,22 +46,33 @@ class App:
         return folder
 
 
+class Changed(msgspec.Struct, frozen=True):
+    """How a rollback ended on one server."""
+
+    result: DeployedData
+
+
+class Changes(msgspec.Struct, frozen=True):
+    """What `rollback --json` tells."""
+
+    servers: tuple[Changed, ...]
+
+
+def assert_quick(done: Ran) -> None:
+    """Traffic moved in time, the boot of the app left aside."""
+    [server] = msgspec.json.decode(done.out, type=Changes).servers
+    for made in server.result.receipt.instances:
+        assert made.admitted_after - made.healthy_after < MOVED_SECONDS
+
+
 @pytest.mark.parametrize("name", ["shop", "site"])
 async def test_a_rollback_under_load(name: str, desk: Desk, machine: Container, tmp_path: Path) -> None:
     host, second = f"{name}.bed.test", f"second.{name}.bed.test"
     desk.certify(machine, host, second)
     static = name == "site"
-    load = Options(
-        port=machine.https_port,
-        host=host,
-        ca=str(desk.ca),
-        rate=RATE,
-        keep_alive=12,
-        fresh=4,
-        slow=0 if static else 2,
-        websockets=0,
-        reads=static,
-    )
+    load = Options(port=machine.https_port, host=host, ca=str(desk.ca), rate=RATE)
+    if static:  # it only answers
+        load = replace(load, slow=0, websockets=0, reads=True)
     app, in_thread = App(name, load), anyio.to_thread.run_sync
     folder = tmp_path / name
     one = desk.deploy(app.write(folder, 1)).version
@@ -64,10 +80,12 @@ async def test_a_rollback_under_load(name: str, desk: Desk, machine: Container, 
     assert desk.curl(machine, f"https://{second}/", "-f").code == 0
     async with Load(load) as asking:
         await anyio.sleep(AROUND)
+        asked = (await asking.peek()).seconds
         done = await in_thread(lambda: desk.tako("rollback", "--yes", "--json", cwd=folder))
         await anyio.sleep(AROUND)
         summary = await asking.stop()
     assert done.code == 0, done.err
+    assert_quick(done)
     assert summary.failed == 0, (summary.failed_by_kind, summary.failures[:5])
     assert summary.started == summary.finished
     assert machine.exec(["readlink", f"/opt/tako/apps/{name}/current"]).out == f"releases/{one}\n"
@@ -78,5 +96,6 @@ async def test_a_rollback_under_load(name: str, desk: Desk, machine: Container, 
         assert "page 1" in desk.curl(machine, f"https://{host}/").out
     else:
         assert (summary.first_version, summary.last_version) == (two, one)
+        assert summary.spans[two][1] - asked < MOVED_SECONDS + COMMAND_SECONDS
         seen = json.loads(desk.curl(machine, f"https://{host}/env").out)
         assert (seen["NUMBER"], seen["TAKO_BUILD"]) == ("1", one)

@@ -28,7 +28,7 @@ def desk(desk: Desk, machine: Container) -> Desk:
 
 def load(machine: Container, desk: Desk) -> Load:
     """A load on the app from outside of the machine."""
-    return Load(Options(port=machine.https_port, host=HOST, ca=str(desk.ca), rate=RATE, keep_alive=16, fresh=8))
+    return Load(Options(port=machine.https_port, host=HOST, ca=str(desk.ca), rate=RATE))
 
 
 def answers_within(machine: Container, desk: Desk, seconds: float) -> None:
