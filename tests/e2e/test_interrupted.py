@@ -80,7 +80,7 @@ def on_server(running: Running, script: str) -> bool:
 
 STAGES = {
     "build": Stage(lambda one: (one.folder / "at-build").exists(), top='build = "touch at-build; sleep {nap}"'),
-    "lease": Stage(lambda one: b"taking the lease" in one.said),
+    "lease": Stage(lambda one: b"taking the lease" in one.said, blob=BLOB),  # the upload behind it gives time to see it
     "upload": Stage(lambda one: one.line.passed - one.passed > BLOB // 2, blob=BLOB),
     "install": Stage(
         lambda one: on_server(one, f"pgrep -f '[-]-require-hashes.*' && ls /opt/tako/apps/{one.name}/releases/*/.venv"),
@@ -151,13 +151,6 @@ def interrupt(way: str, running: Running) -> None:
         running.process.kill()
     else:
         running.line.cut()
-
-
-async def ends(running: Running, way: str, expected: str, code: int) -> None:
-    """Wait for the interrupted client where it ends by itself: at once after Ctrl-C, when it notices a cut."""
-    if way == expected:
-        with anyio.fail_after(CLIENT_SECONDS):
-            assert await running.process.wait() == code, running.said.decode()
 
 
 def write(name: str, folder: Path, stage: Stage, nap: str) -> None:
