@@ -7,6 +7,7 @@ import click
 from tako_modules.base.errors import UsageError
 
 from . import table, words
+from .options import before_verb
 
 __all__ = ["LazyGroup"]
 
@@ -18,7 +19,10 @@ class LazyGroup(click.Group):
 
     def __init__(self, verbs: dict[str, table.Verb] = table.VERBS, prefix: str = "") -> None:
         settings = {"help_option_names": ["-h", "--help"]}
-        super().__init__(prefix.strip() or "tako", context_settings=settings, no_args_is_help=False)
+        name, options = prefix.strip() or "tako", before_verb()
+        super().__init__(
+            name, context_settings=settings, params=options, callback=_needs_verb, invoke_without_command=True
+        )
         self._verbs = verbs
         self._prefix = prefix
         self._listed = table.top_level(verbs, prefix)
@@ -45,12 +49,6 @@ class LazyGroup(click.Group):
             raise self._unknown(args[0])
         return super().resolve_command(ctx, args)
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take the words after the group; raises UsageError when there are none."""
-        if not args:
-            raise UsageError(f"{ctx.command_path} needs a verb", hint=f"run `{ctx.command_path} --help` to see them")
-        return super().parse_args(ctx, args)
-
     def get_help(self, ctx: click.Context) -> str:
         """Write the help from the table."""
         about = table.GROUPS.get(self._prefix.strip(), words.ABOUT)
@@ -63,3 +61,9 @@ class LazyGroup(click.Group):
         command = f"tako {self._prefix}{near[0]}" if near else f"tako {self._prefix}--help"
         hint = f"did you mean `{command}`?" if near else f"run `{command}` to see the verbs"
         return UsageError(f"there is no verb `{self._prefix}{typed}`", hint=hint)
+
+
+@click.pass_context
+def _needs_verb(ctx: click.Context) -> None:
+    if ctx.invoked_subcommand is None:
+        raise UsageError(f"{ctx.command_path} needs a verb", hint=f"run `{ctx.command_path} --help` to see them")

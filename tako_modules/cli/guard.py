@@ -89,7 +89,7 @@ def _usage(error: BaseException) -> TakoError:
 
 
 def _tell(ours: TakoError, error: BaseException, wanted: Wanted, said: Said) -> int:
-    if wanted.verbose:
+    if wanted.verbose and not isinstance(ours, UsageError):  # what was typed wrong is not found in our own code
         traceback.print_exception(error)
     print(error_text(ours.message, ours.hint), file=sys.stderr)
     _document(ours.code, ours.message, ours.hint, wanted, said)

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 
 import click
 
-__all__ = ["Options", "chosen", "shared"]
+__all__ = ["Options", "before_verb", "chosen", "shared"]
 
 _KEY = "tako.options"
 F = TypeVar("F", bound=Callable[..., object])
@@ -62,6 +62,11 @@ def shared(function: F) -> F:
     return function
 
 
+def before_verb() -> list[click.Parameter]:
+    """Make the common options anew, for a group: what is typed in front of the verb counts as behind it."""
+    return click.command("tako")(shared(lambda: None)).params
+
+
 def chosen() -> Options:
     """Give what was typed of the common options, inside of a running verb."""
     typed = click.get_current_context().meta.get(_KEY, {})
@@ -69,4 +74,6 @@ def chosen() -> Options:
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: object) -> None:
-    context.meta.setdefault(_KEY, {})[parameter.name] = value
+    typed = context.meta.setdefault(_KEY, {})
+    if value is not None and value is not False:  # a verb's default must not undo what stands in front of the verb
+        typed[parameter.name] = value

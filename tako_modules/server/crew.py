@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 
 import anyio
-import msgspec
 from anyio.abc import TaskGroup
 
 from tako_modules.base import log
@@ -247,22 +246,19 @@ class Crew:
         return ports.judge(table, one.port, uid, ports.read_report("\n".join(lines)))
 
     def install_task(self, release: Release, argv: tuple[str, ...]) -> spawn.SpawnRequest:
-        """Make the request for one install command of a release; what it writes in its home is no data of the app."""
-        home = self._host.paths.caches / release.app
-        cache = {"PIP_CACHE_DIR": str(home), "XDG_CACHE_HOME": str(home)}
-        env = {**_network_environment(), **self.environment(release), **_runtime_environment(), **cache}
-        return self._task(release, argv, env, home)
+        """Make the request for one install command of a release; what it caches is no data of the app."""
+        cache = str(self._host.paths.caches / release.app)
+        kept = {"PIP_CACHE_DIR": cache, "XDG_CACHE_HOME": cache}
+        env = {**_network_environment(), **self.environment(release), **_runtime_environment(), **kept}
+        return self._task(release, argv, env)
 
     def command_task(self, release: Release, command: str) -> spawn.SpawnRequest:
         """Make the request for a shell command of a release."""
         return self._task(release, ("/bin/sh", "-c", command), self.environment(release))
 
-    def _task(
-        self, release: Release, argv: tuple[str, ...], env: dict[str, str], home: Path | None = None
-    ) -> spawn.SpawnRequest:
+    def _task(self, release: Release, argv: tuple[str, ...], env: dict[str, str]) -> spawn.SpawnRequest:
         entry = self._registry.get(release.app)
         ground = self.ground(release.app, release.version, entry.deployment.uid if entry else None)
-        ground = msgspec.structs.replace(ground, home=home or ground.home)
         path = release.recipe.path if release.recipe else ()
         return spawn.task_request(chore_id(), argv, env, ground, programs=self._programs, path=path)
 

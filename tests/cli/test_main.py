@@ -97,6 +97,8 @@ def test_a_verb_of_a_group_runs_and_its_neighbour_is_not_imported(capsys: pytest
         (["zzz"], "there is no verb `zzz`", "run `tako --help` to see the verbs"),
         (["servers"], "tako servers needs a verb", "run `tako servers --help` to see them"),
         ([], "tako needs a verb", "run `tako --help` to see them"),
+        (["-v"], "tako needs a verb", "run `tako --help` to see them"),
+        (["servers", "--plain"], "tako servers needs a verb", "run `tako servers --help` to see them"),
         (["deploy", "--nope"], "No such option", "run `tako deploy --help` to see what it takes"),
         (["--nope"], "No such option", "run `tako --help` to see what it takes"),
         (["deploy", "more"], "unexpected extra argument", "run `tako deploy --help` to see what it takes"),
@@ -218,6 +220,24 @@ def test_common_options_become_one_value(capsys: pytest.CaptureFixture[str]) -> 
     run("show", "--env", "staging", "-c", "x.toml", "-y", "--plain", "-q", "-v")
     expected = Options(env="staging", config=Path("x.toml"), yes=True, plain=True, quiet=True, verbose=True)
     assert capsys.readouterr().out.strip() == repr(expected)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_common_options_may_stand_before_the_verb(place: int, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["servers", "add"]
+    words[place:place] = ["--env", "staging", "-v"]
+    assert run(*words) == 0
+    assert capsys.readouterr().out.strip() == repr(Options(env="staging", verbose=True))
+
+
+def test_the_option_nearest_to_the_verb_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    run("--env", "staging", "show", "--env", "production")
+    assert capsys.readouterr().out.strip() == repr(Options(env="production"))
+
+
+def test_bad_usage_has_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("-v", "dpeloy") == 2
+    assert capsys.readouterr().err.startswith("tako: there is no verb")
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ Without a terminal nothing asks: what needs a yes is an error that names the opt
 """
 SHARED_HEAD = """## Common options
 
-Every verb but `serve` takes these.
+Every verb but `serve` takes these, in front of it or behind it.
 """
 EXIT_HEAD = """## Exit codes
 """
