@@ -204,7 +204,7 @@ class LogsServer(_Document, frozen=True, kw_only=True):
 
 
 class LogsDocument(_Document, frozen=True, kw_only=True):
-    """What an app printed; with `--follow` the lines are printed as text instead."""
+    """What an app printed; `--follow` prints text alone, and takes no `--json`."""
 
     schema: Literal["tako.logs/1"]
     app: str

@@ -1,11 +1,13 @@
 """Progress for programs: a JSON document for each step that begins, moves and ends; `--events`."""
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TextIO
 
 import msgspec
 
 from tako_modules.base.clock import Clock, utc_text
+
+from .streams import Unwritten
 
 __all__ = ["Events"]
 
@@ -50,4 +52,5 @@ class Events:
     def _write(self, event: str, text: str, more: dict[str, object]) -> None:
         at = utc_text(self._clock.now())
         document = {"schema": "tako.event/1", "event": event, "at": at, "text": text, **more}
-        print(msgspec.json.encode(document).decode(), file=self._stream, flush=True)
+        with suppress(Unwritten):  # the result will tell: progress that is lost stops nothing
+            print(msgspec.json.encode(document).decode(), file=self._stream, flush=True)

@@ -1,5 +1,6 @@
 """The last line: runs a verb, and makes of whatever it raises a message, a document and an exit code."""
 
+import contextlib
 import os
 import sys
 import traceback
@@ -15,6 +16,7 @@ from tako_modules.base.errors import Cancelled, TakoError, UsageError
 
 from .console import Said
 from .group import LazyGroup
+from .streams import Unwritten
 from .words import error_text
 
 __all__ = ["run"]
@@ -125,5 +127,7 @@ def _keep(error: BaseException) -> str | None:
 
 
 def _document(code: str, message: str, hint: str, wanted: Wanted, said: Said) -> None:
-    if wanted.json and not said.document:
+    if not wanted.json or said.document:
+        return
+    with contextlib.suppress(Unwritten):  # it was told on standard error
         said.emit({"schema": "tako.error/1", "error": {"code": code, "message": message, "hint": hint}})

@@ -1,5 +1,6 @@
 """The end of a deploy in words: what happened on which server, what it cost, and what to type next."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,12 +14,13 @@ from tako_modules.protocol.replies import FailureData
 from .console import Console
 from .steps import sent_text
 
-__all__ = ["Facts", "failure_lines", "show", "url"]
+__all__ = ["Facts", "failure_lines", "say_hint", "show", "url"]
 
 HTTPS = 443
 LOG_LINES = 20
 BODY = 200
 COLUMNS = 80  # the narrowest terminal that people have
+MIN_ROOM = 20  # for words beside names that are too long
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,12 @@ def url(route: str, port: int) -> str:
     path = path.removesuffix("*").removesuffix("/") if slash else ""
     host = "www" + host.removeprefix("*") if host.startswith("*.") else host
     return f"https://{host}{'' if port == HTTPS else f':{port}'}/{path}"
+
+
+def say_hint(screen: Console, error: TakoError) -> None:
+    """Say what to do about an error of one server, as the last words of a verb do."""
+    for line in error.hint.splitlines():
+        screen.say(f"  → {line}")
 
 
 def failure_lines(failure: FailureData) -> list[str]:
@@ -61,8 +69,7 @@ def failure_lines(failure: FailureData) -> list[str]:
 
 
 def show(screen: Console, facts: Facts, error: TakoError | None) -> None:
-    """Print the receipt, in 80 columns, or the one document."""
-    screen.emit(_document(facts, error))
+    """Print the receipt, in 80 columns, or the one document, which comes behind all that is said."""
     for one in facts.done:
         if one.error is not None:
             _show_failure(screen, one, alone=len(facts.done) == 1)
@@ -70,17 +77,26 @@ def show(screen: Console, facts: Facts, error: TakoError | None) -> None:
             _show_success(screen, facts, one)
     if len(facts.done) > 1:
         screen.line()
-        screen.table(("server", "result"), [(one.server, _outcome(one)) for one in facts.done])
+        screen.table(("server", "result"), _outcomes(facts.done))
     if error is None and not screen.options.json:
         screen.line()
-        rollback = "tako rollback" if facts.env == "production" else f"tako rollback --env {facts.env}"
-        screen.line(f"  go back:  {rollback}")
+        if any(one.deployed is not None and not one.deployed.new_app for one in facts.done):
+            rollback = "tako rollback" if facts.env == "production" else f"tako rollback --env {facts.env}"
+            screen.line(f"  go back:  {rollback}")
         for route in facts.job.routes:
             screen.line(f"  {url(route, facts.done[0].https_port)}")
+    screen.emit(_document(facts, error))
 
 
-def _outcome(one: Done) -> str:
-    return "deployed" if one.error is None else one.error.message.splitlines()[0][:60]
+def _outcomes(done: Sequence[Done]) -> list[tuple[str, str]]:
+    """Make the rows of the table; what does not fit beside the longest name goes on in the next row."""
+    room = max(MIN_ROOM, COLUMNS - max(len("server"), *(len(one.server) for one in done)) - len("  "))
+    rows = []
+    for one in done:
+        words = "deployed" if one.error is None else one.error.message
+        first, *more = textwrap.wrap(words, room, break_on_hyphens=False) or [""]
+        rows += [(one.server, first), *(("", line) for line in more)]
+    return rows
 
 
 def _show_failure(screen: Console, one: Done, *, alone: bool) -> None:
@@ -89,8 +105,7 @@ def _show_failure(screen: Console, one: Done, *, alone: bool) -> None:
         return
     if not alone:
         screen.say(error.message if error.message.startswith(f"{one.server} ") else f"{one.server}: {error.message}")
-        if error.hint:
-            screen.say(f"  → {error.hint}")
+        say_hint(screen, error)
     failure = getattr(error, "failure", None)
     if isinstance(failure, FailureData):
         for line in failure_lines(failure):

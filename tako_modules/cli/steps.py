@@ -18,10 +18,13 @@ def plan(project: Project, env: str, targets: Sequence[Target], build: str, reci
     environment = project.environment(env)
     lines = [f"build {project.name}" + (f" with `{build}`" if build else "")]
     routes = environment.routes if environment else ()
+    listed: set[delivery.Phase] = set()
     for target in targets:
-        wanted = target.delivery(project.release, recipe, routes)
         lines.append(f"{target.name}: take the lease")
-        lines += [f"{target.name}: {words}" for _, words in delivery.stages(wanted)]
+        for phase, words in delivery.stages(target.delivery(project.release, recipe, routes)):
+            if phase not in listed:
+                lines.append(words if phase in delivery.ONCE and len(targets) > 1 else f"{target.name}: {words}")
+            listed |= delivery.ONCE & {phase}
     return lines
 
 

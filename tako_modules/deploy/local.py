@@ -5,12 +5,12 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tako_modules.base import files, paths
 from tako_modules.base.clock import Clock
-from tako_modules.base.errors import TakoError, Unreachable
+from tako_modules.base.errors import TakoError, Unreachable, translate
 from tako_modules.base.program import this_program
 from tako_modules.mgmt.client import Client, connect_unix
 from tako_modules.model.server import LOCAL
@@ -24,19 +24,21 @@ PORTS = ((8080, 8443), (8081, 8444), (8082, 8445), (8083, 8446), (8084, 8447))  
 START_SECONDS = 30.0
 STOP_SECONDS = 75.0  # init gives workers and apps 60 s, then ends them
 LOOK_SECONDS = 0.1
+SOCKET_BYTES = 107  # Linux: sun_path has 108, one of them ends it
 
 
 async def ensure(clock: Clock, say: Callable[[str], None]) -> Path:
     """Make sure that the built-in server runs; gives its socket. Raises TakoError with the end of its log."""
     path = paths.local_socket()
+    _check_length(path)
     if await _answers(path):
         return path
     folder = paths.home().local
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with files.file_lock(folder / "start.lock"):
+    for needed in (folder, path.parent):
+        _make_folder(needed)
+    with _lock(folder / "start.lock"):
         if await _answers(path):
             return path
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         ports = _free_pair(say)
         say(f"starting the built-in server on ports {ports[0]} and {ports[1]}; it is not restarted after a reboot")
         if os.geteuid() == 0:
@@ -44,6 +46,37 @@ async def ensure(clock: Clock, say: Callable[[str], None]) -> Path:
         child = _start(serve_argv(path, ports), folder / "serve.log")
         await _wait(path, child, folder / "serve.log", clock)
     return path
+
+
+def _variable(path: Path) -> str:
+    """Name the variable that decides where a path of the built-in server is."""
+    return "TAKO_HOME" if path.is_relative_to(paths.home().local) else "XDG_RUNTIME_DIR"
+
+
+def _check_length(path: Path) -> None:
+    size = len(os.fsencode(path))
+    if size > SOCKET_BYTES:
+        raise TakoError(
+            f"the path of the built-in server's socket is too long: {path} has {size} bytes, "
+            f"and a socket's path may have {SOCKET_BYTES}",
+            hint=f"set {_variable(path)} to a folder with a shorter path",
+        )
+
+
+def _make_folder(folder: Path) -> None:
+    what = f"the built-in server cannot be used: cannot make the folder {folder}"
+    with translate({OSError: TakoError}, what, hint=f"set {_variable(folder)} to a folder that you can write"):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Hold the lock of those who start the built-in server."""
+    what = f"the built-in server cannot be started: cannot write in {path.parent}"
+    with contextlib.ExitStack() as held:
+        with translate({OSError: TakoError}, what, hint=f"set {_variable(path)} to a folder that you can write"):
+            held.enter_context(files.file_lock(path))
+        yield
 
 
 async def connect() -> Client:
@@ -96,6 +129,9 @@ def serve_argv(path: Path, ports: tuple[int, int]) -> list[str]:
 
 
 def _start(argv: Sequence[str], journal: Path) -> "subprocess.Popen[bytes]":
+    what = f"the built-in server cannot be started: cannot write {journal}"
+    with translate({OSError: TakoError}, what, hint="make it writable, or set TAKO_HOME to another folder"):
+        journal.write_bytes(b"")
     with open(journal, "wb") as output:
         return subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/", start_new_session=True

@@ -77,7 +77,7 @@ class Deploy:
                     words = "cancelling"
             except TakoError as error:
                 words = error.message
-        self._progress.step(story.target.name, words)
+        self._progress.line(story.target.name, words)
 
 
 def verdict(done: Sequence[Done]) -> TakoError | None:
@@ -89,7 +89,7 @@ def verdict(done: Sequence[Done]) -> TakoError | None:
         names = ", ".join(one.server for one in done if one.error is not None)
         return PartlyDone(
             f"deployed on {len(done) - len(errors)} of {len(done)} servers; not on {names}",
-            hint="correct what is said above and run `tako deploy` again: it changes only what is missing",
+            hint="correct what is said above and run `tako deploy` again: it sends only what is missing",
         )
     if len(errors) == 1:
         return errors[0]

@@ -9,11 +9,11 @@ class Progress(Protocol):
     """Hears of steps; `server` is "" for what happens on this machine."""
 
     def step(self, server: str, text: str) -> None:
-        """Say that something begins."""
+        """Say that something begins, which the next step of that server ends: one that failed is ended by `end`."""
         ...
 
     def line(self, server: str, text: str) -> None:
-        """Pass on a line that a command printed."""
+        """Pass on what is told while a step runs: a line that a command printed, a fact of a rollout."""
         ...
 
     def sent(self, server: str, sent: int, total: int) -> None:

@@ -110,11 +110,12 @@ class Story:
     def _step(self, text: str) -> None:
         self.progress.step(self.target.name, text)
 
+    def _line(self, text: str) -> None:
+        self.progress.line(self.target.name, text)
+
     def _event(self, event: Event) -> None:
-        if event.event == "step":
-            self.progress.step(self.target.name, event.text)
-        else:
-            self.progress.line(self.target.name, event.text)
+        """Pass on what the server tells: facts of a moment, while the step that asked for them goes on."""
+        self._line(event.text)
 
     async def _follow(self, connection: Connection) -> None:
         """Carry out the plan under a lease."""
@@ -128,7 +129,7 @@ class Story:
         wanted = self.target.delivery(self.gate.command, self.job.recipe, self.job.routes)
         self._step("taking the lease")
         async with lease.hold(
-            connection, self.job.app, self.clock, wait=self.job.wait, waiting=self._step
+            connection, self.job.app, self.clock, wait=self.job.wait, waiting=self._line
         ) as self.fence:
             for phase, _ in delivery.stages(wanted):
                 if phase is Phase.RELEASE and not await self.gate.mine(self.target.name):
@@ -175,7 +176,7 @@ class Story:
         done = await client.upload(request, artifact.path, sent)
         self.sent = done.received
         if done.known:
-            self._step("the server has this version already: nothing to send")
+            self._line("the server has this version already: nothing to send")
         self.path = done.path
 
     async def _prepare(self, client: Client) -> None:

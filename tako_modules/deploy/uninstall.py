@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from tako_modules.base import files, paths
@@ -16,49 +17,55 @@ from .progress import Progress
 
 __all__ = ["remove_local"]
 
+STOP = "stop the built-in server and every app on it"
+Removal = tuple[str, Callable[[], object]]
+
 
 async def remove_local(request: RemoveRequest, clock: Clock, progress: Progress) -> SetupData:
-    """Plan, or carry out, the removal of the built-in server; raises TakoError."""
+    """Plan, or carry out, the removal of the built-in server, step by step; raises TakoError."""
     data = ServerPaths(paths.local_data_dir())
     apps = dict(_apps(data))
     if apps and not request.delete_apps:
         problem = f"apps are deployed there: {', '.join(apps)}"
         hint = "add --delete-apps to delete them too, and --purge to keep no data"
         return SetupData(problems=((problem, hint),), apps=tuple(apps))
-    steps = tuple(_steps(data, apps, request))
+    stopping = [STOP] if paths.local_socket().exists() else []
+    removals = list(_removals(data, apps, request, utc_text(clock.now()).replace(":", "")))
     if request.apply:
-        for step in steps:
-            progress.step("", step)
+        for words in stopping:
+            progress.step("", words)
         await local.stop(clock)
         with files.disk_errors("remove the built-in server"):
-            _remove(data, apps, request, utc_text(clock.now()).replace(":", ""))
-    return SetupData(steps=steps, apps=tuple(apps))
+            _carry_out(removals, progress)
+    return SetupData(steps=(*stopping, *(words for words, _ in removals)), apps=tuple(apps))
 
 
-def _steps(data: ServerPaths, apps: dict[str, int], request: RemoveRequest) -> Iterator[str]:
-    if paths.local_socket().exists():
-        yield "stop the built-in server and every app on it"
+def _removals(data: ServerPaths, apps: dict[str, int], request: RemoveRequest, stamp: str) -> Iterator[Removal]:
+    """Give what is to be removed, in words and as deeds; stamp: of the data in the trash."""
     if not request.purge:
         for app, size in apps.items():
             if size:
-                yield f"move the data of {app} ({size_text(size)}) to {data.trash}/{app}-<time>"
+                words = f"move the data of {app} ({size_text(size)}) to {data.trash}/{app}-<time>"
+                yield words, partial(_move, data.app(app).data, data.trash / f"{app}-{stamp}")
     for path in _folders(data, request):
-        yield f"remove the folder {path}"
+        yield f"remove the folder {path}", partial(shutil.rmtree, path)
+
+
+def _move(data: Path, trash: Path) -> None:
+    trash.parent.mkdir(mode=0o700, exist_ok=True)
+    data.rename(trash)
+
+
+def _carry_out(removals: Sequence[Removal], progress: Progress) -> None:
+    for words, act in removals:
+        progress.step("", words)
+        act()
+    paths.local_socket().unlink(missing_ok=True)
 
 
 def _folders(data: ServerPaths, request: RemoveRequest) -> list[Path]:
     wanted = [data.root, paths.home().local, *([data.trash] if request.purge else [])]
     return [path for path in wanted if path.is_dir()]
-
-
-def _remove(data: ServerPaths, apps: dict[str, int], request: RemoveRequest, stamp: str) -> None:
-    for app, size in apps.items():
-        if size and not request.purge:
-            data.trash.mkdir(mode=0o700, exist_ok=True)
-            data.app(app).data.rename(data.trash / f"{app}-{stamp}")
-    for path in _folders(data, request):
-        shutil.rmtree(path)
-    paths.local_socket().unlink(missing_ok=True)
 
 
 def _apps(data: ServerPaths) -> Iterator[tuple[str, int]]:

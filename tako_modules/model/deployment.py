@@ -97,7 +97,7 @@ class Counters(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def since(self, earlier: "Counters") -> "Counters":
-        """Tell the growth since an earlier count; the longest wait stays this one's."""
+        """Tell the growth since an earlier count; its longest wait does not follow from the two and is 0."""
         return Counters(
             started=self.started - earlier.started,
             finished=self.finished - earlier.finished,
@@ -105,7 +105,6 @@ class Counters(msgspec.Struct, frozen=True, kw_only=True):
             app_errors=self.app_errors - earlier.app_errors,
             bytes_in=self.bytes_in - earlier.bytes_in,
             bytes_out=self.bytes_out - earlier.bytes_out,
-            longest_wait=self.longest_wait,
         )
 
 

@@ -138,7 +138,8 @@ class ServedCount(msgspec.Struct, frozen=True, kw_only=True):
     """Counters of one app and version since the worker started.
 
     failed: answered 502, 503 or 504 by the proxy, or cut before the end; app_errors: the app's own 5xx.
-    longest_wait: milliseconds until the first byte of the slowest response; latency: see LATENCY_SLOTS.
+    longest_wait: milliseconds until the first byte of the slowest response; recent_wait: the same since the last report
+    of this count; latency: see LATENCY_SLOTS.
     """
 
     app: str
@@ -150,6 +151,7 @@ class ServedCount(msgspec.Struct, frozen=True, kw_only=True):
     bytes_in: int = 0
     bytes_out: int = 0
     longest_wait: int = 0
+    recent_wait: int = 0
     latency: tuple[int, ...] = ()
 
 

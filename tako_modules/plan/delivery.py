@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-__all__ = ["Delivery", "Phase", "stages"]
+__all__ = ["ONCE", "Delivery", "Phase", "stages"]
 
 
 class Phase(StrEnum):
@@ -15,6 +15,10 @@ class Phase(StrEnum):
     PREPARE = "prepare"
     RELEASE = "release"
     ROLLOUT = "rollout"
+
+
+ONCE = frozenset({Phase.RELEASE})
+"""What the first server that comes so far does for all of them."""
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ class Count:
         "finished",
         "latency",
         "longest_wait",
+        "recent_wait",
         "started",
         "version",
     )
@@ -29,7 +30,7 @@ class Count:
         self.version = version
         self.changed = False
         self.started = self.finished = self.failed = self.app_errors = 0
-        self.bytes_in = self.bytes_out = self.longest_wait = 0
+        self.bytes_in = self.bytes_out = self.longest_wait = self.recent_wait = 0
         self.latency = [0] * LATENCY_SLOTS
 
     def start(self) -> None:
@@ -46,11 +47,13 @@ class Count:
         slot = int(seconds * 1000).bit_length()
         self.latency[slot if slot < LATENCY_SLOTS else -1] += 1
         wait = int(waited * 1000)
-        if wait > self.longest_wait:
-            self.longest_wait = wait
+        if wait > self.recent_wait:
+            self.recent_wait = wait
 
     def fact(self) -> ServedCount:
-        """Write the counters down as they are now."""
+        """Write the counters down as they are now, and begin the recent ones anew."""
+        recent, self.recent_wait = self.recent_wait, 0
+        self.longest_wait = max(self.longest_wait, recent)
         return ServedCount(
             app=self.app,
             version=self.version,
@@ -61,6 +64,7 @@ class Count:
             bytes_in=self.bytes_in,
             bytes_out=self.bytes_out,
             longest_wait=self.longest_wait,
+            recent_wait=recent,
             latency=tuple(self.latency),
         )
 

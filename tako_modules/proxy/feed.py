@@ -158,7 +158,8 @@ class Feed:
     def served(self, counts: Iterable[model.ServedCount], connections: int) -> None:
         """Report counters."""
         for count in counts:
-            self._counts[count.app, count.version] = count
+            key = (count.app, count.version)
+            self._counts[key] = _joined(self._counts.get(key), count)
         self._connections = connections
         self._schedule()
 
@@ -232,3 +233,10 @@ class Feed:
     def close(self) -> None:
         """Close the channel."""
         self._channel.close()
+
+
+def _joined(unsent: model.ServedCount | None, newer: model.ServedCount) -> model.ServedCount:
+    """Let a newer count replace one that was not sent; what is recent in it goes back to the last one sent."""
+    if unsent is None or unsent.recent_wait <= newer.recent_wait:
+        return newer
+    return msgspec.structs.replace(newer, recent_wait=unsent.recent_wait)

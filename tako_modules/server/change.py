@@ -31,6 +31,7 @@ async def change(entry: Entry, wish: Wish, fence: int, call: Call, control: Cont
     others = [route for other in control.registry for route in other.all_routes]
     await control.certificates.want([*others, *wish.after.routes])
     await control.feeds.refresh()
+    control.feeds.tally.watch_waits(entry.app)
     watch = control.rollouts.begin(entry, wish, control.counters_by_version(entry.app))
     with control.leases.pinned(entry.app, fence):
         ended = await control.rollouts.run(entry, watch, call.event)
@@ -38,7 +39,7 @@ async def change(entry: Entry, wish: Wish, fence: int, call: Call, control: Cont
     if ended.outcome is not Outcome.SUCCESS:
         raise await control.rollouts.failure(entry.app, watch)
     await control.feeds.refresh()
-    counts = control.counters_by_version(entry.app)
+    counts, longest = control.counters_by_version(entry.app), control.feeds.tally.watched_wait(entry.app)
     await control.tidy(entry.app)
     control.feeds.tally.fold(entry.app, set(entry.releases))
     taken = {other.app: other.all_routes for other in control.registry if other.app != entry.app}
@@ -53,6 +54,6 @@ async def change(entry: Entry, wish: Wish, fence: int, call: Call, control: Cont
         startup_validated=ended.after.instances == 0,
         new_instances=len(watch.admitted),
         old_instances=watch.replaced,
-        receipt=receipt(watch, counts, control.clock.now()),
+        receipt=receipt(watch, counts, longest, control.clock.now()),
         warnings=(*beside, *(found[3] for found in watch.admitted.values() if found[3])),
     )

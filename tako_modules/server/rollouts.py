@@ -125,8 +125,8 @@ class Rollouts:
         )
 
 
-def receipt(watch: Watch, counters: dict[str, Counters], now: float) -> Receipt:
-    """Add up what a rollout did; counters: the requests of the deployment until now, by version."""
+def receipt(watch: Watch, counters: dict[str, Counters], longest_wait: int, now: float) -> Receipt:
+    """Add up what a rollout did; counters: the requests of the deployment by version; longest_wait: milliseconds."""
     rollout = watch.rollout
     return Receipt(
         instances=tuple(
@@ -134,7 +134,7 @@ def receipt(watch: Watch, counters: dict[str, Counters], now: float) -> Receipt:
             for number, (healthy, admitted, port, warning) in sorted(watch.admitted.items())
         ),
         phases={"rollout": max(0.0, (rollout.finished_at or now) - rollout.started_at)},
-        requests=_during(rollout, watch.counters_before, counters),
+        requests=msgspec.structs.replace(_during(rollout, watch.counters_before, counters), longest_wait=longest_wait),
         replaced=watch.replaced,
     )
 

@@ -17,6 +17,7 @@ class Tally:
     def __init__(self) -> None:
         self._counts: dict[Key, Counters] = {}
         self._latency: dict[Key, tuple[int, ...]] = {}
+        self._waits: dict[str, int] = {}
 
     def update(self, worker: str, served: Served) -> None:
         """Take a worker's report: what it names replaces what that worker said of it before."""
@@ -24,6 +25,8 @@ class Tally:
             key = (worker, count.app, count.version)
             self._counts[key] = _counters(count)
             self._latency[key] = count.latency[:LATENCY_SLOTS]
+            if count.recent_wait > self._waits.get(count.app, count.recent_wait):
+                self._waits[count.app] = count.recent_wait
 
     def retire(self, worker: str) -> None:
         """A worker has ended: its last counts stay in the sums."""
@@ -52,6 +55,14 @@ class Tally:
         rows = [slots for key, slots in self._latency.items() if key[1] == app]
         return tuple(sum(row[n] for row in rows if n < len(row)) for n in range(LATENCY_SLOTS))
 
+    def watch_waits(self, app: str) -> None:
+        """Begin to look for the longest wait of a deployment, from the reports that come from now on."""
+        self._waits[app] = 0
+
+    def watched_wait(self, app: str) -> int:
+        """Tell the longest wait since the look at it began, in milliseconds, and end the look; 0 when there is none."""
+        return self._waits.pop(app, 0)
+
     def fold(self, app: str, keep: Collection[str]) -> None:
         """Join the counts of versions outside `keep`, so that a hundred deploys are not a hundred rows."""
         for key in [key for key in self._counts if key[0] == _GONE and key[1] == app]:
@@ -63,6 +74,7 @@ class Tally:
         for key in [key for key in self._counts if key[1] == app]:
             del self._counts[key]
             self._latency.pop(key, None)
+        self._waits.pop(app, None)
 
     def export(self) -> dict[Key, Counters]:
         """Give all counts, for the store."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import anyio
 import msgspec
 from anyio.from_thread import start_blocking_portal
 
@@ -13,9 +14,16 @@ from tako_modules.model.deployment import Counters
 from tako_modules.protocol import messages, replies
 from tests.mgmt.doors import serving
 
-__all__ = ["ANSWERS", "Script", "scripted"]
+__all__ = ["ANSWERS", "Endless", "Script", "scripted"]
 
 Script = dict[type[messages.Request], msgspec.Struct | TakoError]
+
+ROLLS = (messages.Deploy, messages.Rollback, messages.Scale, messages.Restart, messages.Start)
+
+
+class Endless(msgspec.Struct):
+    """No answer: the request runs until the client leaves."""
+
 
 INSTANCE = replies.InstanceData(id=1, state="healthy", port=20000, pid=7, version="v1")
 RAN = replies.DeploymentData(id="1", kind="deploy", version="v1", outcome="success", started_at="2026-01-01T00:00:00Z")
@@ -85,6 +93,11 @@ def scripted(home: Path, script: Script) -> Iterator[None]:
         answer = answers.get(type(request), Refused("it is not in the script"))
         if isinstance(request, messages.Logs):
             await call.event(replies.LineEvent(text="hello", instance="1", at=1.5))
+        if isinstance(request, ROLLS):
+            await call.event(replies.StepEvent(text="starting instance 1 on port 20000"))
+            await call.event(replies.StepEvent(text="instance 1 gets traffic"))
+        if isinstance(answer, Endless):
+            await anyio.sleep_forever()
         if isinstance(answer, TakoError):
             raise answer
         return answer

@@ -98,6 +98,29 @@ def test_a_server_that_fails_tells_why_in_the_document(home: Path, capsys: pytes
     assert server["error"]["failure"]["status"] == 500
 
 
+@pytest.mark.parametrize(
+    ("line", "request_kind"),
+    [("deploy --yes", messages.Deploy), ("restart", messages.Restart), ("rollback", messages.Rollback)],
+)
+@pytest.mark.parametrize("answer", [None, FAILED], ids=["well", "failed"])
+def test_what_a_server_tells_is_no_step(
+    line: str,
+    request_kind: type[messages.Request],
+    answer: TakoError | None,
+    home: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with scripted(home, {request_kind: answer} if answer else {}):
+        assert guard.run([*line.split(), "--events"]) == (1 if answer else 0)
+    *events, _ = [checked(line) for line in capsys.readouterr().out.splitlines()]
+    ends = [(event["text"], event["ok"]) for event in events if event["event"] == "end"]
+    assert ends[-1] == ("rolling out", answer is None)
+    assert all(ok for _, ok in ends[:-1])
+    said = [event["text"] for event in events if event["event"] == "line"]
+    assert said.count("  starting instance 1 on port 20000") == 1
+    assert [text for text, _ in ends if "instance" in str(text)] == []
+
+
 def test_every_schema_that_is_printed_is_declared() -> None:
     """Every `tako.<name>/1` of the door is in DOCUMENTS, and the other way round."""
     written = {

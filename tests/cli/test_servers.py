@@ -59,6 +59,7 @@ def test_rm_forgets_and_keeps_what_is_written_beside(home: Path, capsys: pytest.
         pytest.param(["restart", "la"], 2, "Restart la and every app on it?", "--yes", id="restart: nobody to ask"),
         pytest.param(["add", "root@h", "--name", "LA!"], 2, "'LA!' cannot be the name", "--name la", id="add: name"),
         pytest.param(["add", "root@h", "--name", "local"], 2, "cannot be the name", "--name la", id="add: built-in"),
+        pytest.param(["add", "root@h", "--port", "x"], 2, "'x' is not a valid whole number", "--help", id="add: port"),
         pytest.param(["add"], 2, "Missing argument", "servers add --help", id="add: no address"),
     ],
 )

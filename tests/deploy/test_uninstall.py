@@ -26,6 +26,18 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "data"
 
 
+class Watching(Silent):
+    """Notes which folders there are when a step begins."""
+
+    def __init__(self, *folders: Path) -> None:
+        self.folders = folders
+        self.seen: list[tuple[str, list[bool]]] = []
+
+    def step(self, server: str, text: str) -> None:
+        """Look."""
+        self.seen.append((text.split()[0], [folder.exists() for folder in self.folders]))
+
+
 async def removed(request: RemoveRequest) -> SetupData:
     return await remove_local(request, SystemClock(), Silent())
 
@@ -54,6 +66,16 @@ async def test_data_goes_to_the_trash(data: Path) -> None:
     assert kept.read_text() == "42"
     assert not (data / "tako").exists()
     assert (data.parent / "home/config.toml").exists()
+
+
+async def test_a_step_is_told_when_it_begins(data: Path) -> None:
+    watching = Watching(data / "tako/apps/shop/shared/data", data / "tako", data.parent / "home/local")
+    await remove_local(RemoveRequest(apply=True, delete_apps=True), SystemClock(), watching)
+    assert watching.seen == [
+        ("move", [True, True, True]),
+        ("remove", [False, True, True]),
+        ("remove", [False, False, True]),
+    ]
 
 
 async def test_purging_keeps_nothing(data: Path) -> None:

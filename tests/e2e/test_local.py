@@ -12,6 +12,18 @@ from tako_modules.protocol.replies import StatusData
 from tests.kit.local import Local
 from tests.kit.projects import local_project
 
+LATE = """
+import os, time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+class Answer(BaseHTTPRequestHandler):
+    def do_GET(self):
+        time.sleep(self.path == "/late")
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(self.path[1:].encode())
+ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Answer).serve_forever()
+"""
+
 
 def deploy(local: Local, folder: Path, *options: str) -> str:
     """Deploy and give the version."""
@@ -65,6 +77,17 @@ def test_a_second_version_replaces_the_first_and_rollback_brings_it_back(local: 
     assert first in local.curl(f"https://back.localhost:{local.https}/", "-i").out
     current = local.data / "apps" / "back" / "current"
     assert str(current.readlink()) == f"releases/{first}"
+
+
+def test_the_receipt_tells_the_longest_wait_of_its_own_time(local: Local, tmp_path: Path) -> None:
+    app = local_project("waits", tmp_path / "waits", start='start = ["python3", "late.py"]')
+    (app / "late.py").write_text(LATE)
+    deploy(local, app)
+    assert local.curl(f"https://waits.localhost:{local.https}/late").out == "late"
+    assert status(local, app).requests.longest_wait >= 1000
+    [again] = local.deploy(app).servers
+    assert again.deployed is not None
+    assert again.deployed.receipt.requests.longest_wait < 1000
 
 
 def test_the_same_version_again_is_a_restart(local: Local, tmp_path: Path) -> None:
@@ -149,7 +172,7 @@ def test_ctrl_c_during_the_rollout_restores_what_was(local: Local, tmp_path: Pat
     )
     assert running.stderr is not None
     for line in running.stderr:
-        if b"rolling out" in line:
+        if b"starting instance" in line:
             break
     running.send_signal(signal.SIGINT)
     words = running.stderr.read().decode()

@@ -121,6 +121,15 @@ def test_many_counts_travel_in_several_packets(line: Line) -> None:
     assert {fact.connections for fact in facts} == {7}
 
 
+def test_what_was_recent_in_a_count_that_could_not_be_sent_is_not_lost(line: Line) -> None:
+    for started, recent in ((1, 40), (2, 900), (3, 7)):
+        line.feed.served([model.ServedCount(app="a", version="v", started=started, recent_wait=recent)], 1)
+    line.clock.skipped += 0.06
+    line.turn()
+    [served] = [fact for fact in line.facts() if isinstance(fact, model.Served)]
+    assert [(count.started, count.recent_wait) for count in served.counts] == [(3, 900)]
+
+
 def test_a_report_follows_what_was_counted(line: Line) -> None:
     line.control.send(model.encode(model.Report(serial=7)))
     line.turn()

@@ -39,6 +39,16 @@ def test_only_changed_counts_are_given_and_they_are_cumulative() -> None:
     assert (facts["a"].bytes_in, facts["a"].bytes_out) == (10, 20)
 
 
+def test_the_longest_wait_is_told_for_ever_and_since_the_last_report() -> None:
+    all_counts = counters.Counters()
+    one = all_counts.of("a", "v1")
+    told = []
+    for waited in (0.25, 0.125, 0.5):
+        one.finish(1.0, waited, 0, 0)
+        told += [(fact.longest_wait, fact.recent_wait) for fact in all_counts.changed()]
+    assert told == [(250, 250), (250, 125), (500, 500)]
+
+
 @pytest.mark.parametrize(
     ("seconds", "slot"), [(0.0, 0), (0.0009, 0), (0.001, 1), (0.003, 2), (1.0, 10), (1e6, model.LATENCY_SLOTS - 1)]
 )

@@ -5,7 +5,9 @@ from tako_modules.model.snapshot import LATENCY_SLOTS, Served, ServedCount
 from tako_modules.telemetry.metrics import Tally
 
 
-def served(app: str, version: str, started: int, *, wait: int = 0, latency: tuple[int, ...] = ()) -> Served:
+def served(
+    app: str, version: str, started: int, *, wait: int = 0, recent: int = 0, latency: tuple[int, ...] = ()
+) -> Served:
     count = ServedCount(
         app=app,
         version=version,
@@ -13,6 +15,7 @@ def served(app: str, version: str, started: int, *, wait: int = 0, latency: tupl
         finished=started,
         bytes_out=10 * started,
         longest_wait=wait,
+        recent_wait=recent,
         latency=latency,
     )
     return Served(counts=(count,))
@@ -28,6 +31,25 @@ def test_cumulative_reports_replace_each_other_and_workers_add_up() -> None:
     assert tally.of("shop") == Counters(started=15, finished=15, bytes_out=150, longest_wait=9)
     assert {version: count.started for version, count in tally.by_version("shop").items()} == {"v1": 11, "v2": 4}
     assert tally.of("nobody") == Counters()
+
+
+def test_the_longest_wait_of_a_while_is_not_the_one_before_it() -> None:
+    tally = Tally()
+    tally.update("10.1", served("shop", "v1", 1, wait=3000, recent=3000))
+    tally.watch_waits("shop")
+    for worker, version, recent in (("10.1", "v1", 20), ("11.1", "v2", 45), ("10.1", "v1", 5)):
+        tally.update(worker, served("shop", version, 2, wait=3000, recent=recent))
+    tally.update("10.1", served("blog", "v1", 1, wait=700, recent=700))
+    assert tally.watched_wait("shop") == 45
+    assert tally.watched_wait("shop") == 0
+    assert tally.of("shop").longest_wait == 3000
+
+
+def test_a_while_without_requests_has_no_longest_wait() -> None:
+    tally = Tally()
+    tally.update("10.1", served("shop", "v1", 1, wait=3000, recent=3000))
+    tally.watch_waits("shop")
+    assert tally.watched_wait("shop") == 0
 
 
 def test_what_a_worker_reported_since_the_start_is_newer_than_what_was_stored() -> None:

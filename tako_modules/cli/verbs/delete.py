@@ -23,9 +23,11 @@ def command(purge: bool) -> None:
     app, targets = opened.deployed()
     also = " and all its data" if purge else ""
     session.confirm(options, f"Delete {app}{also} on {', '.join(target.name for target in targets)}?")
-    results = change.send_all(
-        opened, app, targets, lambda app, fence: Delete(app=app, fence=fence, purge=purge), DeletedData
-    )
+
+    def make(app: str, fence: int) -> Delete:
+        return Delete(app=app, fence=fence, purge=purge)
+
+    results = change.send_all(opened, app, targets, make, DeletedData, doing=f"deleting {app}")
     change.report(opened.console, "delete", app, results, _tell)
 
 

@@ -14,6 +14,7 @@ from tako_modules.base.text import size_text
 from tako_modules.build import artifact
 from tako_modules.cli import receipt, session, steps
 from tako_modules.cli.console import Console, console
+from tako_modules.cli.numbers import Number
 from tako_modules.cli.options import chosen, shared
 from tako_modules.cli.session import PRODUCTION, Session
 from tako_modules.deploy.main import Deploy, verdict
@@ -29,7 +30,7 @@ EXAMPLE = "tako deploy --env production --yes"
 @click.option("--plan", is_flag=True, help="Print what would be done, and change nothing.")
 @click.option("--server", "servers", multiple=True, metavar="NAME", help="Only this server; may be repeated.")
 @click.option("--note", default="", metavar="TEXT", help="Kept with the deployment on the server.")
-@click.option("--wait", type=click.FloatRange(0, 86400), default=0.0, metavar="SECONDS", help="Queue for the lease.")
+@click.option("--wait", type=Number(0, 86400), default=0.0, metavar="SECONDS", help="Queue for the lease.")
 @shared
 def command(plan: bool, servers: tuple[str, ...], note: str, wait: float) -> None:
     """Build this project and roll it out on its servers, without losing a request."""

@@ -12,6 +12,7 @@ from tako_modules.base.errors import TakoError, UsageError
 from tako_modules.base.text import NAME, sanitise_name
 from tako_modules.cli import access, session, setup
 from tako_modules.cli.console import Console, console
+from tako_modules.cli.numbers import WholeNumber
 from tako_modules.cli.options import Options, chosen, shared
 from tako_modules.config.inventory import VARIABLE
 from tako_modules.deploy import remote
@@ -40,7 +41,7 @@ class Wish:
 @click.command("add", epilog=f"Example: {EXAMPLE}")
 @click.argument("address", metavar="[USER@]HOST")
 @click.option("--name", default="", help="How you call the server; else the first part of its name.")
-@click.option("--port", type=click.IntRange(1, 65535), default=22, help="The port of its sshd.")
+@click.option("--port", type=WholeNumber(1, 65535), metavar="NUMBER", default=22, help="The port of its sshd.")
 @click.option("--description", default="", help="A note for people.")
 @click.option("--host-key", default="", metavar="SHA256:…", help="The one host key to accept.")
 @click.option("--accept-new-host-key", is_flag=True, help="Accept its host key unseen if it is not known yet.")

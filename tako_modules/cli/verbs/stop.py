@@ -20,7 +20,9 @@ def command() -> None:
     opened = Session(options, console(options))
     app, targets = opened.deployed()
     session.confirm(options, f"Stop {app} on {', '.join(target.name for target in targets)}?")
-    results = change.send_all(opened, app, targets, lambda app, fence: Stop(app=app, fence=fence), StoppedData)
+    results = change.send_all(
+        opened, app, targets, lambda app, fence: Stop(app=app, fence=fence), StoppedData, doing=f"stopping {app}"
+    )
     change.report(opened.console, "stop", app, results, _tell)
 
 
