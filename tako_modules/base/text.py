@@ -2,9 +2,12 @@
 
 import re
 
-__all__ = ["NAME", "Secret", "duration_text", "sanitise_name", "size_text"]
+__all__ = ["CONTROLS", "NAME", "Secret", "duration_text", "plain_text", "sanitise_name", "size_text"]
 
 NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")  # apps, environments and servers
+# What moves a terminal's cursor, ends a line or turns the order of what is read; lone surrogates are no text at all.
+CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_COLOURS = re.compile("\x1b\\[[0-9;:]*m")
 _UNITS = ("bytes", "KB", "MB", "GB", "TB")
 _STEP = 1024
 
@@ -37,6 +40,18 @@ def size_text(count: int) -> str:
     while value >= _STEP and unit < len(_UNITS) - 1:
         value, unit = value / _STEP, unit + 1
     return f"{count} bytes" if unit == 0 else f"{value:.2f} {_UNITS[unit]}"
+
+
+def plain_text(text: str, *, lines: bool = True) -> str:
+    """Write what others said so that it cannot steer a terminal: colours go, control characters become escapes.
+
+    lines: line ends and tabs stay as they are.
+    """
+    return CONTROLS.sub(lambda found: _escaped(found[0], lines=lines), _COLOURS.sub("", text))
+
+
+def _escaped(character: str, *, lines: bool) -> str:
+    return character if lines and character in "\n\t" else ascii(character)[1:-1]
 
 
 def duration_text(seconds: float) -> str:

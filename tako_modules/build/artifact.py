@@ -1,13 +1,13 @@
 """From a project to the file that travels: `.tako/build/<version>.tar.gz`."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio.to_thread
 import msgspec
 
-from tako_modules.base.errors import TakoError
+from tako_modules.base.errors import ConfigError
 from tako_modules.base.files import disk_errors, file_digest
 from tako_modules.base.ids import token
 from tako_modules.model.project import Project
@@ -21,7 +21,7 @@ from .archive import pack
 from .git import read_repository
 from .run import run_build
 from .selection import Shipment
-from .source import Entry, Rules
+from .source import Rules
 from .tree import Tree, changed, walk
 from .version import content_digest, version_name
 
@@ -31,7 +31,10 @@ KEPT = 5  # artifacts in .tako/build: as many as a server keeps good releases
 
 
 class Artifact(msgspec.Struct, frozen=True, kw_only=True):
-    """A packed build; size in bytes and SHA-256 of the file; recipe: how a server installs and starts it."""
+    """A packed build; size in bytes and SHA-256 of the file; recipe: how a server installs and starts it.
+
+    left_out: sentences about pipes, sockets and devices among the files, which are not shipped.
+    """
 
     version: str
     path: Path
@@ -39,12 +42,13 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
     files: int
     recipe: Recipe
+    left_out: tuple[str, ...] = ()
 
 
 async def make(project: Project, folder: Path, report: Callable[[str], None]) -> Artifact:
     """Build a project, choose its files, name and pack them; `report` gets every line that the build prints.
 
-    Raises TakoError; a failed build leaves the artifacts as they were.
+    Raises TakoError, ConfigError where the project is to blame; a failed build leaves the artifacts as they were.
     """
     state = State(folder)
     with project_lock(state):
@@ -52,15 +56,19 @@ async def make(project: Project, folder: Path, report: Callable[[str], None]) ->
         tree, made = await _build(project, folder, runtime, report)
         runtime.check_built(project, folder)
         recipe = runtime.recipe(project, folder)
-        repository = await read_repository(folder)
-        rules = Rules(folder, project.include, (*project.exclude, *runtime.excluded(project, folder)))
-        return await anyio.to_thread.run_sync(_pack, Shipment(folder, tree, made, repository, rules), state, recipe)
+        shipment = Shipment(folder, tree, made, await read_repository(folder), _rules(project, folder, runtime))
+        settings = _settings(project, recipe)
+        return await anyio.to_thread.run_sync(_pack, shipment, state, recipe, settings)
 
 
 def foresee(project: Project, folder: Path) -> tuple[str, Recipe]:
     """Tell the build command ("": there is none) and the recipe that `make` would use, changing nothing."""
     _, runtime = catalog.choose(project, folder)
     return _build_command(project, folder, runtime), runtime.recipe(project, folder)
+
+
+def _rules(project: Project, folder: Path, runtime: Runtime) -> Rules:
+    return Rules(folder, project.include, (*project.exclude, *runtime.excluded(project, folder)))
 
 
 def _build_command(project: Project, folder: Path, runtime: Runtime) -> str:
@@ -72,46 +80,51 @@ async def _build(
 ) -> tuple[Tree, tuple[str, ...]]:
     """Run the build command, if any; gives the files that are there afterwards, and those of them that it made."""
     command = _build_command(project, folder, runtime)
-    before = await anyio.to_thread.run_sync(walk, folder)
+    enters = _rules(project, folder, runtime).enters
+    before = await anyio.to_thread.run_sync(walk, folder, enters)
     if not command:
         return before, ()
     await run_build(command, folder, report)
-    after = await anyio.to_thread.run_sync(walk, folder)
+    after = await anyio.to_thread.run_sync(walk, folder, enters)
     return after, changed(before, after)
 
 
-def _pack(shipment: Shipment, state: State, recipe: Recipe) -> Artifact:
+def _settings(project: Project, recipe: Recipe) -> bytes:
+    """Give what a server is told beside the files: it may change where no file that is shipped does."""
+    return msgspec.json.encode((recipe, project.vars, [one.vars for one in project.environments]))
+
+
+def _pack(shipment: Shipment, state: State, recipe: Recipe, settings: bytes) -> Artifact:
     outputs = shipment.outputs(state.read_outputs())
     state.write_outputs(outputs)
     entries = shipment.entries(outputs)
     if not entries:
-        raise TakoError("there is no file to ship", hint="look at .gitignore, .takoignore and exclude in tako.toml")
+        raise ConfigError("there is no file to ship", hint="look at .gitignore, .takoignore and exclude in tako.toml")
     beside = state.build / f".{token()}.tar.gz"
     try:
         pack(shipment.folder, entries, beside)
         digest = file_digest(beside)
-        version = _version(shipment, outputs, entries, state.build, digest)
+        earlier = state.build / f"{shipment.commit}.tar.gz"
+        if shipment.is_clean(outputs, entries) and (not earlier.exists() or file_digest(earlier) == digest):
+            version = shipment.commit
+        else:  # also of a commit whose build gives other files than it did before
+            version = version_name(shipment.commit, content_digest(shipment.folder, entries, settings))
         path = state.build / f"{version}.tar.gz"
-        with disk_errors(f"write {path.name}"):
+        with disk_errors(f"write {path}"):
             beside.replace(path)
             os.utime(path)
     finally:
         beside.unlink(missing_ok=True)
     _collect(state.build)
     return Artifact(
-        version=version, path=path, size=path.stat().st_size, sha256=digest, files=len(entries), recipe=recipe
+        version=version,
+        path=path,
+        size=path.stat().st_size,
+        sha256=digest,
+        files=len(entries),
+        recipe=recipe,
+        left_out=shipment.left_out(),
     )
-
-
-def _version(shipment: Shipment, outputs: dict[str, str], entries: Sequence[Entry], kept: Path, digest: str) -> str:
-    """Name the build; a commit whose build gives other files than it did before gets their digest into its name."""
-    commit = shipment.repository.commit if shipment.repository else ""
-    clean = bool(commit) and shipment.is_clean(outputs, entries)
-    if clean:
-        earlier = kept / f"{commit}.tar.gz"
-        if not earlier.exists() or file_digest(earlier) == digest:
-            return commit
-    return version_name(commit, content_digest(shipment.folder, entries))
 
 
 def _collect(build: Path) -> None:

@@ -18,9 +18,9 @@ def version_name(commit: str, digest: str) -> str:
     return f"{commit or 'nogit'}_{digest[:_SHORT]}"
 
 
-def content_digest(folder: Path, entries: Sequence[Entry]) -> str:
-    """Hash names, modes and contents of all entries: SHA-256 in hex."""
-    whole = hashlib.sha256()
+def content_digest(folder: Path, entries: Sequence[Entry], settings: bytes = b"") -> str:
+    """Hash names, modes and contents of all entries: SHA-256 in hex; settings: what decides how they run."""
+    whole = hashlib.sha256(settings)
     with disk_errors("read the project's files"):
         for entry in entries:
             content = entry.target or file_digest(folder / entry.path)

@@ -14,6 +14,7 @@ from typing import TextIO
 import click
 
 from tako_modules.base.clock import Clock, SystemClock
+from tako_modules.base.text import plain_text
 
 from .display import Display, Mute, Plain
 from .options import Options
@@ -65,7 +66,7 @@ class Step:
 
 
 class Console:
-    """One per run of a verb: made by `console()`."""
+    """One per run of a verb: made by `console()`; whatever is said passes it, and steers no terminal."""
 
     def __init__(self, options: Options, said: Said, display: Display, clock: Clock) -> None:
         self.options = options
@@ -77,11 +78,11 @@ class Console:
     def line(self, text: str = "") -> None:
         """Print a line of the result; nothing with `--json`."""
         if not self.options.json:
-            print(text)
+            print(plain_text(text))
 
     def table(self, headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Print rows in aligned columns; nothing with `--json`."""
-        texts = [[str(cell) for cell in row] for row in rows]
+        texts = [[plain_text(str(cell), lines=False) for cell in row] for row in rows]
         widths = [max(map(len, column)) for column in zip(headings, *texts, strict=True)]
         for row in [[heading.upper() for heading in headings], *texts]:
             self.line("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -93,19 +94,19 @@ class Console:
 
     def say(self, text: str) -> None:
         """Tell what happens, on standard error; nothing with `--quiet`."""
-        self._display.line(text)
+        self._display.line(plain_text(text))
 
     def detail(self, text: str) -> None:
         """Tell what only `--verbose` wants to know."""
         if self.options.verbose:
-            self._display.line(text)
+            self.say(text)
 
     def warn(self, text: str) -> None:
         """Tell what should not be overlooked, on standard error, also with `--quiet`."""
         if self.options.quiet:
-            print(f"warning: {text}", file=sys.stderr, flush=True)
+            print(f"warning: {plain_text(text)}", file=sys.stderr, flush=True)
         else:
-            self._display.line(f"warning: {text}")
+            self.say(f"warning: {text}")
 
     def still(self) -> AbstractContextManager[None]:
         """Let nothing move in the block: a person is asked something."""
@@ -114,6 +115,7 @@ class Console:
     def begin(self, name: str) -> Step:
         """Begin a step that the caller ends: steps of several servers overlap."""
         self._steps += 1
+        name = plain_text(name, lines=False)
         step = Step(
             name=name, key=self._steps, started=self._clock.monotonic(), display=self._display, clock=self._clock
         )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from tako_modules import BUILD, VERSION
+from tako_modules.base.text import plain_text
 
 __all__ = ["error_text", "help_text", "version_text"]
 
@@ -25,7 +26,7 @@ def version_text() -> str:
 
 def error_text(message: str, hint: str) -> str:
     """Write what happened and the next thing to do."""
-    lines = [f"tako: {message}"]
+    lines = [f"tako: {plain_text(message)}"]
     if hint:
-        lines += [f"  → {line}" for line in hint.splitlines()]
+        lines += [f"  → {plain_text(line)}" for line in hint.splitlines()]
     return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
 import msgspec
@@ -10,10 +11,10 @@ from msgspec import Meta
 from tako_modules.model.server import LOCAL, Server
 
 from . import rules
-from .problems import KeyPath
+from .problems import KeyPath, Problem
 from .tables import Sheet, parse_toml, read_table
 
-__all__ = ["VARIABLE", "parse_inventory", "parse_servers_variable"]
+__all__ = ["VARIABLE", "address_problem", "parse_inventory", "parse_servers_variable"]
 
 VARIABLE = "TAKO_SERVERS"
 _ENTRY = re.compile(
@@ -92,15 +93,26 @@ def _check(server: Server, before: list[Server], at: KeyPath, sheet: Sheet) -> N
         sheet.report(at, "the name local is built in: this machine, without SSH", "choose another name")
     else:
         rules.check_name(server.name, at, sheet)
-    rules.check_host(server.host, at, sheet)
-    for word in (server.user, server.admin):
-        if word and not _USER.fullmatch(word):
-            sheet.report(at, f"{word!r} is not a login", "write the name of a user of that machine")
+    _check_address(server.host, (server.user, server.admin), at, sheet)
     for other in before:
         if other.name == server.name:
             sheet.report(at, f"the name {server.name} is taken by another server", "choose another name")
         elif _same_machine(other, server):
             sheet.report(at, f"the host {server.host} is already called {other.name}", "keep one of the two")
+
+
+def address_problem(host: str, user: str) -> Problem | None:
+    """Find what is wrong with an address that was typed, by the rules of the inventory; user: "" for none."""
+    sheet = Sheet("", "")
+    _check_address(host, (user,), (), sheet)
+    return next(iter(sheet.problems), None)
+
+
+def _check_address(host: str, users: Sequence[str], at: KeyPath, sheet: Sheet) -> None:
+    rules.check_host(host, at, sheet)
+    for word in users:
+        if word and not _USER.fullmatch(word):
+            sheet.report(at, f"{word!r} is not a login", "write the name of a user of that machine")
 
 
 def _same_machine(one: Server, other: Server) -> bool:

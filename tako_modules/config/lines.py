@@ -24,7 +24,10 @@ _STRINGS = (
 
 
 class LineIndex:
-    """The line of every key path; list items have their number in the path; headers: the lines of all table headers."""
+    """The line of every key path; list items have their number in the path.
+
+    headers: the lines of all table headers; last: the key or header at the end of the text, with the line it begins on.
+    """
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -33,6 +36,7 @@ class LineIndex:
         self._lines: dict[KeyPath, int] = {}
         self._arrays: dict[KeyPath, int] = {}
         self.headers: list[int] = []
+        self.last: tuple[KeyPath, int] = ((), 0)
         self._scan()
 
     def line(self, path: KeyPath) -> int:
@@ -61,6 +65,7 @@ class LineIndex:
         self._at += 2 if many else 1
         path = self._inside(self._key())
         self._note(path)
+        self.last = (path, self._line)
         if many:
             self._arrays[path] = self._arrays.get(path, -1) + 1
             path = (*path, self._arrays[path])
@@ -84,9 +89,11 @@ class LineIndex:
         for part in self._key():
             path = (*path, part)
             self._note(path)
+        line = self._line
         self._at += 1  # the equals sign
         self._skip(_SPACE)
         self._value(path)
+        self.last = (path, line)
 
     def _key(self) -> tuple[str, ...]:
         parts = []

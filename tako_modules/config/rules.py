@@ -4,7 +4,7 @@ import re
 from pathlib import PurePosixPath
 
 from tako_modules.base.text import NAME, sanitise_name
-from tako_modules.model.route import BadRoute, Route
+from tako_modules.model.route import ROUTES_LIMIT, BadRoute, Route
 
 from .problems import KeyPath
 from .schema import Env, Health
@@ -31,6 +31,7 @@ VALUES_LIMIT = 65_536  # bytes of all variables of one environment: with tako's 
 _RESERVED = re.compile(r"ENV|PORT|TAKO_.*", re.DOTALL)
 _HOST = re.compile(r"[A-Za-z0-9:][A-Za-z0-9._:%-]{0,252}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SHOWN = 80  # characters of a route that is told
 _DEVELOPMENT_ENDINGS = ("tako.local", "test", "localhost")
 
 
@@ -99,6 +100,9 @@ def read_routes(app: str, env: str, table: Env, sheet: Sheet) -> tuple[str, ...]
         written: list[tuple[KeyPath, str]] = [((*path, "route"), table.route)]
     else:
         written = [((*path, "routes", number), text) for number, text in enumerate(table.routes or ())]
+    if len(written) > ROUTES_LIMIT:
+        message = f"has {len(written)} routes; a deploy takes 1 to {ROUTES_LIMIT}"
+        sheet.report((*path, "routes"), message, 'put hosts together with a wildcard such as "*.example.com"')
     found: list[str] = []
     for at, text in written:
         route = _read_route(app, env, text, at, sheet)
@@ -113,7 +117,8 @@ def _read_route(app: str, env: str, text: str, at: KeyPath, sheet: Sheet) -> str
     try:
         route = Route.parse(text)
     except BadRoute as error:
-        sheet.report(at, f"{text!r} {error}", 'write a route such as "shop.example.com" or "example.com/api/*"')
+        example = 'write a route such as "shop.example.com" or "example.com/api/*"'
+        sheet.report(at, f"{_shortened(text)} {error}", error.hint or example)
         return ""
     own = [f"{app}.{ending}" for ending in _DEVELOPMENT_ENDINGS]
     if env == DEVELOPMENT and not any(route.host == name or route.host.endswith(f".{name}") for name in own):
@@ -122,6 +127,10 @@ def _read_route(app: str, env: str, text: str, at: KeyPath, sheet: Sheet) -> str
         )
         return ""
     return str(route)
+
+
+def _shortened(text: str) -> str:
+    return repr(text) if len(text) <= _SHOWN else f"{text[:_SHOWN]!r}…"
 
 
 def check_health(health: Health, sheet: Sheet) -> None:

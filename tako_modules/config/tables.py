@@ -24,6 +24,7 @@ _WORDS = {
     "null": "nothing",
 }
 _EXPECTED = re.compile(r"Expected `(?P<want>[^`]+)`(?P<bound> (?:<=|>=|of length >=) \d+)?(?:, got `(?P<got>[^`]+)`)?")
+_TWICE = ("Cannot overwrite", "Cannot declare", "Cannot mutate", "Cannot redefine")  # how tomli begins to say it
 _INDEX = re.compile(r"at `\$\[(\d+)\]")
 
 
@@ -74,11 +75,30 @@ def parse_toml(text: str, file: str) -> dict[str, object]:
     try:
         return tomli.loads(text, parse_float=FloatText)
     except tomli.TOMLDecodeError as error:
-        problem = Problem(line=error.lineno, message=f"not valid TOML: {error.msg} (column {error.colno})")
+        problem = _syntax_problem(error)
     except RecursionError:
         problem = Problem(message="not valid TOML: nested too deeply")
     raise_all(file, [problem])
     return {}
+
+
+def _syntax_problem(error: tomli.TOMLDecodeError) -> Problem:
+    """Say where TOML is broken; of a key or table that is there twice, which one it is."""
+    if error.msg.startswith(_TWICE) and (index := _index_before(error)) is not None:
+        path, line = index.last
+        for first in (path[:depth] for depth in range(len(path), 0, -1)):
+            if 0 < index.line(first) < line:
+                words = f"not valid TOML: {key_text(first)} is there already, in line {index.line(first)}"
+                return Problem(line=line, path=key_text(path), message=words, hint="keep one of the two")
+    return Problem(line=error.lineno, message=f"not valid TOML: {error.msg} (column {error.colno})")
+
+
+def _index_before(error: tomli.TOMLDecodeError) -> LineIndex | None:
+    """Index the text up to an error, None when that ends within a list or an inline table."""
+    try:
+        return LineIndex(error.doc[: error.pos])
+    except IndexError:
+        return None
 
 
 def read_table(kind: type[T], table: object, path: KeyPath, sheet: Sheet) -> T | None:

@@ -18,7 +18,7 @@ from .target import Connection
 
 __all__ = ["RENEW_SECONDS", "hold", "this_owner"]
 
-RENEW_SECONDS = 5.0  # a lease lives 30 s, 20 s where somebody else waits for it: three renewals may be lost
+RENEW_SECONDS = 5.0  # a lease lives 30 s, 20 s where somebody else waits for it: a renewal may be that late
 ASK_AGAIN_SECONDS = 1.0  # between attempts while `--wait` queues
 GIVE_SECONDS = 5.0  # giving back is a courtesy: the lease expires by itself
 

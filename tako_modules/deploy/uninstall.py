@@ -30,7 +30,7 @@ async def remove_local(request: RemoveRequest, clock: Clock, progress: Progress)
         hint = "add --delete-apps to delete them too, and --purge to keep no data"
         return SetupData(problems=((problem, hint),), apps=tuple(apps))
     stopping = [STOP] if paths.local_socket().exists() else []
-    removals = list(_removals(data, apps, request, utc_text(clock.now()).replace(":", "")))
+    removals = list(_removals(data, apps, request, utc_text(clock.now()).replace(":", "").replace("-", "")))
     if request.apply:
         for words in stopping:
             progress.step("", words)
@@ -45,8 +45,8 @@ def _removals(data: ServerPaths, apps: dict[str, int], request: RemoveRequest, s
     if not request.purge:
         for app, size in apps.items():
             if size:
-                words = f"move the data of {app} ({size_text(size)}) to {data.trash}/{app}-<time>"
-                yield words, partial(_move, data.app(app).data, data.trash / f"{app}-{stamp}")
+                kept = data.trash / f"{app}-{stamp}"
+                yield f"move the data of {app} ({size_text(size)}) to {kept}", partial(_move, data.app(app).data, kept)
     for path in _folders(data, request):
         yield f"remove the folder {path}", partial(shutil.rmtree, path)
 

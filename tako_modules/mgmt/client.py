@@ -27,6 +27,7 @@ HELLO_SECONDS = 15.0  # a server answers hello at once, whatever else it does; S
 T = TypeVar("T")
 Event = LineEvent | StepEvent
 _EVENTS: dict[str, type[Event]] = {"line": LineEvent, "step": StepEvent}
+SAME_TAKO = "use the tako that set this server up"
 
 
 class VersionMismatch(TakoError):
@@ -122,7 +123,7 @@ class Client:
             try:
                 yield
             except (MessageError, FrameError) as error:
-                raise TakoError(f"{self.name}: {error}", hint="run `tako servers upgrade`") from error
+                raise TakoError(f"{self.name}: {error}", hint=SAME_TAKO) from error
             self._over = False
 
     async def _send(self, data: bytes) -> None:
@@ -148,11 +149,11 @@ class Client:
         if isinstance(answer, Failure):
             raise error_of(answer)
         if isinstance(answer, SendEvent):
-            raise TakoError(f"{self.name} wants bytes that were not offered", hint="run `tako servers upgrade`")
+            raise TakoError(f"{self.name} wants bytes that were not offered", hint=SAME_TAKO)
         try:
             return replies.decode_data(answer, kind)
         except MessageError as error:
-            raise TakoError(f"{self.name}: {error}", hint="run `tako servers upgrade`") from error
+            raise TakoError(f"{self.name}: {error}", hint=SAME_TAKO) from error
 
     async def _line(self) -> bytes:
         while (line := self._lines.line()) is None:

@@ -23,5 +23,6 @@ class Server(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def address(self) -> str:
-        """Words for people: user@host:port."""
-        return self.name if self.name == LOCAL else f"{self.user}@{self.host}:{self.port}"
+        """Words for people: user@host:port, an IPv6 address in brackets."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.name if self.name == LOCAL else f"{self.user}@{host}:{self.port}"

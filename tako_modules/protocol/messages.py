@@ -273,6 +273,6 @@ def _explain(line: bytes, error: msgspec.ValidationError) -> MessageError:
         return MessageError(
             f"this server does not know the command {command!r}",
             code="unknown_command",
-            hint="the client is newer: run `tako servers upgrade`, or use the tako that set this server up",
+            hint="the client is newer: use the tako that set this server up",
         )
     return MessageError(f"{command}: {error}")

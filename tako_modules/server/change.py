@@ -1,6 +1,7 @@
 """What every message that replaces instances has in common: pin the lease, roll, answer with a receipt."""
 
 from tako_modules.base.errors import Refused
+from tako_modules.mgmt.refusal import Refusal
 from tako_modules.mgmt.server import Call
 from tako_modules.model.deployment import Outcome, Shape
 from tako_modules.plan import conflicts
@@ -28,9 +29,11 @@ async def change(entry: Entry, wish: Wish, fence: int, call: Call, control: Cont
     Raises Refusal with the failure's details when everything is as before.
     """
     before = entry.deployment.shape
+    _refuse_taken(entry.app, wish, control)
     others = [route for other in control.registry for route in other.all_routes]
     await control.certificates.want([*others, *wish.after.routes])
     await control.feeds.refresh()
+    _still(entry.app, wish, fence, control)  # from here to the pinned lease nothing waits, so that nobody comes between
     control.feeds.tally.watch_waits(entry.app)
     watch = control.rollouts.begin(entry, wish, control.counters_by_version(entry.app))
     with control.leases.pinned(entry.app, fence):
@@ -57,3 +60,25 @@ async def change(entry: Entry, wish: Wish, fence: int, call: Call, control: Cont
         receipt=receipt(watch, counts, longest, control.clock.now()),
         warnings=(*beside, *(found[3] for found in watch.admitted.values() if found[3])),
     )
+
+
+def _still(app: str, wish: Wish, fence: int, control: Control) -> None:
+    """Raise Refused where what was true when the message came is so no more."""
+    if control.leases.check(app, fence).called_off:
+        raise Refusal(
+            f"{wish.kind} of {wish.after.version} was cancelled before it began; everything is as before",
+            code="cancelled",
+            hint="run `tako status` to see what serves",
+        )
+    _refuse_taken(app, wish, control)
+
+
+def _refuse_taken(app: str, wish: Wish, control: Control) -> None:
+    taken = {other.app: other.all_routes for other in control.registry if other.app != app}
+    conflict = conflicts.find(wish.after.routes, taken)
+    if conflict is not None:
+        raise Refused(
+            f"the route {conflict.route} is taken by {conflict.app}",
+            code="conflict",
+            hint=f"choose another route in tako.toml, or take {conflict.app} away with `tako delete`",
+        )

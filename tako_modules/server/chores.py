@@ -18,6 +18,7 @@ __all__ = ["Chores"]
 LINE_LIMIT = 64 << 10  # bytes of one line; a longer one is cut
 CHUNK = 64 << 10
 GRACE_SECONDS = 5.0  # from SIGTERM to SIGKILL for a program that must stop
+LAST_SECONDS = 1.0  # for its last lines: what it left in the background may hold its output open for ever
 SPAWN_SECONDS = 30.0  # init answers a spawn at once; this is for a machine that swaps
 
 
@@ -34,8 +35,9 @@ class _Chore:
 class Chores:
     """Starts programs through init and waits for them; a program never outlives the call that wanted it."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, patience: float = SPAWN_SECONDS) -> None:
         self._link = link
+        self._patience = patience
         self._chores: dict[str, _Chore] = {}
 
     def spawned(self, child: Child, pipe: int) -> None:
@@ -78,8 +80,13 @@ class Chores:
         chore = self._chores[request.id] = _Chore()
         try:
             self._link.send("spawn", request.fields())
-            with anyio.fail_after(SPAWN_SECONDS):
+            with anyio.move_on_after(self._patience):
                 await chore.spawned.wait()
+            if not chore.spawned.is_set():
+                raise TakoError(
+                    f"{request.argv[0]} could not be started within {self._patience:.0f} s",
+                    hint="look whether the server is out of memory or processor time, then run the command again",
+                )
             if chore.problem:
                 raise TakoError(f"{request.argv[0]} could not be started: {chore.problem}")
             return await self._follow(request, chore, tell, seconds, ends)
@@ -106,8 +113,14 @@ class Chores:
                     left = True
                     tasks.cancel_scope.cancel()
 
+                async def close() -> None:
+                    await chore.ended.wait()
+                    await anyio.sleep(LAST_SECONDS)
+                    tasks.cancel_scope.cancel()
+
                 for end in ends:
                     tasks.start_soon(leave, end)
+                tasks.start_soon(close)
                 async for line in _lines(chore.pipe):
                     await tell(line)
                 await chore.ended.wait()

@@ -237,7 +237,8 @@ class Crew:
         lines: list[str] = []
 
         async def keep_line(line: str) -> None:
-            lines.append(line)
+            if len(lines) < ports.REPORT_LIMIT:
+                lines.append(line[: ports.LINE_LIMIT])
 
         argv = ("{tako}", "__ports__", str(child.pid))
         ground = self.ground(entry.app, one.version, uid)

@@ -71,7 +71,9 @@ class Doorway:
     def _child(self, event: InitEvent, descriptors: list[int]) -> None:
         child = event.child
         if child.kind == WORKER:
-            self._tasks.start_soon(self._control.feeds.follow, Feed(child, socket.socket(fileno=descriptors[0])))
+            one = Feed(child, socket.socket(fileno=descriptors[0]))
+            self._control.feeds.add(one)  # at once: its exit may be in the next packet
+            self._tasks.start_soon(self._control.feeds.follow, one)
         elif child.kind == TASK:
             self._control.crew.chores.spawned(child, descriptors[0])
         elif not self._adopted:

@@ -95,13 +95,19 @@ class Feeds:
                 log.event("feed.behind", worker=one.child.id, generation=snapshot.generation)
         return self._last
 
-    async def follow(self, one: Feed) -> None:
-        """Read a worker's facts until it is gone; its counters stay in the tally."""
+    def add(self, one: Feed) -> None:
+        """Count on a worker from now on, and tell it what is in force."""
         self._feeds[one.key] = one
         if self._last:
             one.send(*self._last)
+
+    async def follow(self, one: Feed) -> None:
+        """Read a worker's facts until it is gone; its counters stay in the tally."""
         while not one.gone:
-            await anyio.wait_readable(one.channel)
+            try:
+                await anyio.wait_readable(one.channel)
+            except anyio.ClosedResourceError:  # its exit was told first
+                return
             for fact in one.packets():
                 self._take(one, fact)
 
@@ -113,6 +119,8 @@ class Feeds:
         for fact in one.packets():
             self._take(one, fact)
         self.tally.retire(one.key)
+        one.gone = True
+        anyio.notify_closing(one.channel)
         one.channel.close()
         self._on_change()
 

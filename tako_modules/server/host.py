@@ -207,5 +207,12 @@ class Host:
 
 
 def tree_size(path: Path) -> int:
-    """Add up the sizes of the files below a folder; 0 when there is none."""
-    return sum((Path(folder) / name).lstat().st_size for folder, _, names in os.walk(path) for name in names)
+    """Add up the sizes of the files below a folder; 0 when there is none, and for what goes meanwhile."""
+    return sum(_file_size(Path(folder) / name) for folder, _, names in os.walk(path) for name in names)
+
+
+def _file_size(path: Path) -> int:
+    try:
+        return path.lstat().st_size
+    except OSError:
+        return 0

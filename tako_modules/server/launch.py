@@ -13,17 +13,11 @@ from tako_modules.base.errors import TakoError, UsageError
 
 from .options import ServeOptions, check
 
-__all__ = ["PortTaken", "init_argv", "launch"]
+__all__ = ["init_argv", "launch"]
 
 ACCESS_LOG = "TAKO_ACCESS_LOG"  # where workers, which may write nowhere else, log requests
 WORKER_USER = "tako-proxy"
 GROUP = "tako"
-
-
-class PortTaken(TakoError):
-    """Another program listens where the server must."""
-
-    code = "port_taken"
 
 
 def launch(options: ServeOptions, program: Sequence[str]) -> None:
@@ -68,7 +62,7 @@ def _listeners(options: ServeOptions, name: str, port: int) -> list[str]:
 
 
 def _prepare(options: ServeOptions) -> None:
-    """Make the folders that init and control need, and tell who has a port before init only gives a number."""
+    """Make the folders that init and control need."""
     try:
         folder = Path(options.socket).parent
         folder.mkdir(mode=0o700 if options.rootless else 0o750, parents=True, exist_ok=True)

@@ -32,7 +32,7 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
 
     since, shown: wall time, of its beginning and its last renewal; renewed, left: monotonic, of its last renewal and
     the end of its last connection; lines: set when a connection of its holder has ended; pinned: a rollout keeps it
-    alive; given: it was given back while pinned.
+    alive; given: it was given back while pinned; begun: a rollout has begun under it; called_off: none may begin.
     """
 
     app: str
@@ -45,6 +45,8 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     left: float | None = None
     pinned: bool = False
     given: bool = False
+    begun: bool = False
+    called_off: bool = False
 
     def alive(self, now: float) -> bool:
         """Tell whether its holder may go on."""
@@ -145,6 +147,13 @@ class Leases:
         lease = self._alive(app)
         return lease is not None and lease.fence == fence
 
+    def call_off(self, app: str, fence: int | None) -> bool:
+        """Let no rollout begin under a lease any more; False when one has begun."""
+        lease = self.check(app, fence)
+        if not lease.begun:
+            self._leases[app] = msgspec.structs.replace(lease, called_off=True)
+        return not lease.begun
+
     async def lost(self, app: str, fence: int) -> None:
         """Wait until a fence does not name the lease any more: its holder went silent and somebody may take over."""
         while self.holds(app, fence):
@@ -153,7 +162,7 @@ class Leases:
     @contextmanager
     def pinned(self, app: str, fence: int) -> Iterator[None]:
         """Keep a lease alive in the block, whatever the client does; afterwards it expires by itself again."""
-        self._leases[app] = msgspec.structs.replace(self.check(app, fence), pinned=True)
+        self._leases[app] = msgspec.structs.replace(self.check(app, fence), pinned=True, begun=True)
         try:
             yield
         finally:

@@ -51,6 +51,16 @@ class Entry:
         """The deployment id."""
         return self.deployment.app
 
+    @property
+    def used_versions(self) -> set[str]:
+        """The versions that run, should run, or are being rolled out."""
+        used = {one.version for one in self.instances.values()}
+        if self.deployment.shape is not None:
+            used.add(self.deployment.shape.version)
+        if self.deployment.rollout is not None:
+            used.add(self.deployment.rollout.after.version)
+        return used
+
     def view(self, now: float) -> View:
         """Give the planner what it looks at."""
         timeouts = {

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import anyio
 
-from tako_modules.base import log
+from tako_modules.base import files, log
 from tako_modules.base.clock import Clock
 from tako_modules.base.errors import TakoError
 from tako_modules.model.release import Release
@@ -40,7 +40,8 @@ class Tidier:
         """
         async with self._locks.setdefault(app, anyio.Lock()):
             try:
-                await self._tidy(app, give_up)
+                with files.disk_errors(f"put the releases of {app} away"):
+                    await self._tidy(app, give_up)
             except TakoError as problem:
                 log.event("tidy.failed", app=app, message=problem.message)
 
@@ -58,7 +59,7 @@ class Tidier:
     def _going(self, entry: Entry, give_up: str) -> list[Release]:
         leased = self._leases.held(entry.app) is not None
         low = self._host.free_bytes() < LOW_DISK
-        releases, used = list(entry.releases.values()), _used(entry)
+        releases, used = list(entry.releases.values()), entry.used_versions
         going = retention.expired(releases, used=used, leased=leased, now=self._clock.now(), disk_low=low)
         failed = [one for one in releases if one.version == give_up and not one.served and one.version not in used]
         return [*going, *failed]
@@ -81,16 +82,6 @@ class Tidier:
                 if any(not one.served for one in entry.releases.values()) or not entry.releases:
                     await self.tidy(entry.app)
             await anyio.to_thread.run_sync(_remove_old, self._host.paths.uploads, self._clock.now() - UPLOAD_SECONDS)
-
-
-def _used(entry: Entry) -> set[str]:
-    deployment = entry.deployment
-    used = {one.version for one in entry.instances.values()}
-    if deployment.shape is not None:
-        used.add(deployment.shape.version)
-    if deployment.rollout is not None:
-        used.add(deployment.rollout.after.version)
-    return used
 
 
 def _remove_old(folder: Path, before: float) -> None:

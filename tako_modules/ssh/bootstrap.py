@@ -9,13 +9,13 @@ import anyio
 from tako_modules.base.errors import Locked, TakoError
 from tako_modules.base.process import Result
 
-from . import transfer
+from . import problems, transfer
 from .session import Session
 from .tunnel import SshStream
 
 __all__ = ["LOCK", "RootShell", "hold_lock", "root_shell"]
 
-LOCK = "/run/lock/tako-bootstrap"
+LOCK = "/run/tako-bootstrap.lock"
 LOCK_SECONDS = 15.0  # for flock and the pipe under it to start
 _READY = b"held\n"
 _BUSY, _NOT_FOUND = 1, 127
@@ -56,10 +56,10 @@ async def root_shell(session: Session) -> RootShell:
     if sudo.out.strip() == b"0":
         return RootShell(session, ("sudo", "-n", "--"))
     words = sudo.err.decode(errors="replace").strip() or "its key may not run commands, or sudo is not there"
+    as_root = problems.add_command(session.login, "root")
     raise TakoError(
         f"{session.user} on {session.name} is not root and cannot become it: {words}",
-        hint=f"log in as root (`tako servers add root@{session.login.host}`), or allow {session.user} sudo without a "
-        "password while tako is set up",
+        hint=f"log in as root (`{as_root}`), or allow {session.user} sudo without a password while tako is set up",
     )
 
 

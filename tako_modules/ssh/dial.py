@@ -125,7 +125,7 @@ def _jump(text: str) -> Login:
 async def _log_in(
     login: Login, way: _Way, access: Access, through: asyncssh.SSHClientConnection | None
 ) -> asyncssh.SSHClientConnection:
-    judge = Judge(way.host, way.port, access, way.known_hosts)
+    judge = Judge(login, way.host, way.port, access, way.known_hosts)
     found = keys.find_keys(access, way.identities)
     for _ in range(ATTEMPTS):
         try:

@@ -12,7 +12,7 @@ from tako_modules.base.errors import TakoError
 
 from .library import asyncssh
 
-__all__ = ["GLOBAL", "KnownHosts", "KnownKeys", "add", "read"]
+__all__ = ["GLOBAL", "KnownHosts", "KnownKeys", "add", "line_of", "read"]
 
 DEFAULT_PORT = 22
 GLOBAL = Path("/etc/ssh/ssh_known_hosts")
@@ -91,11 +91,16 @@ def read(paths: Sequence[Path], given: str) -> KnownHosts:
     return KnownHosts(sources)
 
 
-def add(path: Path, host: str, port: int, key: asyncssh.SSHKey) -> None:
-    """Remember a key that was accepted."""
+def line_of(host: str, port: int, key: asyncssh.SSHKey) -> str:
+    """Write the line that makes a key known, without its end."""
     pattern = host if port == DEFAULT_PORT else f"[{host}]:{port}"
     kind, data, *_ = key.export_public_key().decode().split()
-    line = f"{pattern} {kind} {data}\n"
+    return f"{pattern} {kind} {data}"
+
+
+def add(path: Path, host: str, port: int, key: asyncssh.SSHKey) -> None:
+    """Remember a key that was accepted."""
+    line = f"{line_of(host, port, key)}\n"
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with files.file_lock(path.with_name(f".{path.name}.lock")):  # several servers are added at once

@@ -23,12 +23,16 @@ class LoginRefused(Unreachable):
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A host to log in to; port 22 and no user mean that `~/.ssh/config` may say otherwise."""
+    """A host to log in to; port 22 and no user mean that `~/.ssh/config` may say otherwise.
+
+    name: in the inventory, or typed for it; is_new: `servers add` is about it, and all of this was typed.
+    """
 
     host: str
     port: int = 22
     user: str = ""
     name: str = ""
+    is_new: bool = False
 
     @property
     def label(self) -> str:

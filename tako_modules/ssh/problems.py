@@ -1,6 +1,7 @@
 """Foreign exceptions of a connection, in words for a person: what happened, why, and what to type."""
 
 import errno
+import shlex
 import socket
 
 from tako_modules.base.errors import ConfigError, TakoError, Unreachable
@@ -8,7 +9,7 @@ from tako_modules.base.errors import ConfigError, TakoError, Unreachable
 from .library import asyncssh
 from .login import Login, LoginRefused
 
-__all__ = ["CONNECTION_ERRORS", "CONNECT_SECONDS", "ended", "explain"]
+__all__ = ["CONNECTION_ERRORS", "CONNECT_SECONDS", "add_command", "ended", "explain", "ssh_command"]
 
 CONNECT_SECONDS = 30  # until a host has answered and let us in
 CONNECTION_ERRORS = (OSError, asyncssh.Error, asyncssh.ConfigParseError, ValueError, RuntimeError)
@@ -23,7 +24,7 @@ _REASONS: dict[int, tuple[str, str]] = {
 
 def explain(error: Exception, login: Login, port: int, tried: str) -> TakoError:
     """Word an error of connecting; tried: which keys were offered."""
-    name, by_hand = login.label, _by_hand(login, port)
+    name, by_hand = login.label, ssh_command(login, port)
     if isinstance(error, asyncssh.ConfigParseError):
         hint = f"correct ~/.ssh/config; `{by_hand}` reads it too"
         return ConfigError(f"the SSH configuration cannot be read: {error}", hint=hint)
@@ -61,7 +62,15 @@ def ended(name: str, error: Exception | None = None) -> Unreachable:
     )
 
 
-def _by_hand(login: Login, port: int) -> str:
+def add_command(login: Login, user: str) -> str:
+    """Write the command that adds a server: with its name and port as they were typed; user: "" for none."""
+    words = ["tako", "servers", "add", f"{user}@{login.host}" if user else login.host]
+    words += ["--port", str(login.port)] * (login.port != asyncssh.DEFAULT_PORT)
+    words += ["--name", login.name] * bool(login.name)
+    return shlex.join(words)
+
+
+def ssh_command(login: Login, port: int) -> str:
     """Give the command that tries the same login without us."""
     address = f"{login.user}@{login.host}" if login.user else login.host
     return f"ssh -p {port} {address}"
@@ -71,7 +80,7 @@ def _refused(login: Login, tried: str) -> TakoError:
     who = f"{login.user}@{login.label}" if login.user else login.label
     return LoginRefused(
         f"{who} does not let us in; tried: {tried}",
-        hint=f"try `{_by_hand(login, login.port)}`; add your public key to its authorized_keys, load it with "
+        hint=f"try `{ssh_command(login, login.port)}`; add your public key to its authorized_keys, load it with "
         "`ssh-add`, or set TAKO_SSH_KEY and TAKO_SSH_KEY_PASSPHRASE",
     )
 
@@ -79,7 +88,7 @@ def _refused(login: Login, tried: str) -> TakoError:
 def _disconnected(error: asyncssh.DisconnectError, login: Login, tried: str) -> TakoError:
     if error.code == asyncssh.DISC_NO_MORE_AUTH_METHODS_AVAILABLE or "authentication failures" in error.reason:
         return _refused(login, tried)
-    hint = f"try `{_by_hand(login, login.port)}`"
+    hint = f"try `{ssh_command(login, login.port)}`"
     return Unreachable(f"{login.label} ended the connection: {error.reason}", hint=hint)
 
 

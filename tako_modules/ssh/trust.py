@@ -10,20 +10,23 @@ from pathlib import Path
 
 from tako_modules.base.errors import TakoError
 
-from . import keys, known_hosts
+from . import keys, known_hosts, problems
 from .known_hosts import KnownHosts, KnownKeys
 from .library import CERTIFICATE_ALGORITHMS, KEY_ALGORITHMS, asyncssh
-from .login import Access, HostKeyProblem, Question
+from .login import Access, HostKeyProblem, Login, Question
 
 __all__ = ["Judge"]
 
 SSH_PORT = asyncssh.DEFAULT_PORT
+INVENTORY = "TAKO_SERVERS"  # the variable that stands in for the inventory, see config.inventory
+MESSENGER = "tako"  # the login for messages, which cannot add a server
 
 
 class Judge(asyncssh.SSHClient):
     """Judges the key of one host for one attempt after another."""
 
-    def __init__(self, host: str, port: int, access: Access, files: Sequence[str] = ()) -> None:
+    def __init__(self, login: Login, host: str, port: int, access: Access, files: Sequence[str] = ()) -> None:
+        self._login = login
         self._host = host
         self._port = port
         self._access = access
@@ -102,8 +105,7 @@ class Judge(asyncssh.SSHClient):
         if self._access.ask is None:
             raise HostKeyProblem(
                 f"the key of {self._host} is not known yet: {question.fingerprint} ({question.kind})",
-                hint=f"check it, then run `tako servers add root@{self._address} --host-key {question.fingerprint}`, "
-                "or trust it unseen with `--accept-new-host-key` in its stead",
+                hint=f"check it, then {self._advice(key)}",
             )
         if not await self._access.ask(question):
             raise HostKeyProblem(f"the key of {self._host} was not accepted: {question.fingerprint}")
@@ -140,9 +142,18 @@ class Judge(asyncssh.SSHClient):
             "if not, somebody may be in between",
         )
 
-    @property
-    def _address(self) -> str:
-        return self._host if self._port == SSH_PORT else f"{self._host} --port {self._port}"
+    def _advice(self, key: asyncssh.SSHKey) -> str:
+        """Word how a key becomes known where nobody can be asked."""
+        login = self._login
+        if self._access.environment.get(INVENTORY):  # there is no inventory to add a server to
+            return f"add this line to TAKO_KNOWN_HOSTS: {known_hosts.line_of(self._host, self._port, key)}"
+        if not login.is_new and not login.name:  # on the way to a server
+            return f"log in there by hand with `{problems.ssh_command(login, self._port)}` and answer yes"
+        user = login.user if login.is_new or login.user != MESSENGER else "root"
+        command = f"`{problems.add_command(login, user)} --host-key {key.get_fingerprint()}`"
+        if login.is_new:
+            return f"run {command}, or trust it unseen with `--accept-new-host-key` in place of `--host-key …`"
+        return f"run the same command at a terminal and answer yes, or run {command}"
 
     def _removal(self, place: str) -> str:
         """Name the command that takes the host's lines out of a file; "" where they stand in a variable."""

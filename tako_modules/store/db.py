@@ -134,7 +134,7 @@ def convert(row: Row, kind: type[T]) -> T:
     except msgspec.ValidationError as error:
         raise StoreBroken(
             f"a row of the state file is not a {kind.__name__}: {error}",
-            hint="run `tako servers upgrade`: the row was written by another version of tako",
+            hint="the row was written by another version of tako: use that one, or put a backup there",
         ) from error
 
 
@@ -167,7 +167,7 @@ def _check(path: Path) -> None:
         if known > schema.NEWEST:
             raise NewerSchema(
                 f"{path} has schema {known}, this tako knows schemas up to {schema.NEWEST}",
-                hint="run `tako servers upgrade` with the newer tako that wrote it",
+                hint="use the newer tako that wrote it, or put a backup there",
             )
         found = ask("PRAGMA quick_check(1)")
         if found != "ok":

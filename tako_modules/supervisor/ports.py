@@ -36,6 +36,7 @@ WORD = 8  # hex digits of a 32-bit word of an address, each in the machine's byt
 WILDCARDS = (str(IPv4Address(0)), str(IPv6Address(0)))
 LOOPBACK = ("127.0.0.1", *WILDCARDS)  # addresses that answer a connection to 127.0.0.1
 REPORT_LIMIT = 1000  # lines of a child's report that are read: the app's user could make it endless
+LINE_LIMIT = 500  # characters of each
 PARENT_FIELD, SESSION_FIELD, START_FIELD = (
     1,
     3,
@@ -142,8 +143,8 @@ def processes() -> dict[int, Process]:
         if entry.name.isdigit():
             try:
                 stat = Path(entry.path, "stat").read_bytes()
-            except (FileNotFoundError, ProcessLookupError):
-                continue  # it ended meanwhile
+            except OSError:
+                continue  # it ended meanwhile, or is hidden from us
             fields = stat[stat.rindex(b")") + 2 :].split()
             found[int(entry.name)] = Process(
                 int(fields[PARENT_FIELD]), int(fields[SESSION_FIELD]), int(fields[START_FIELD])

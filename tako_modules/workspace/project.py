@@ -13,7 +13,9 @@ from tako_modules.base.files import write_atomic
 from tako_modules.config import edit, read
 from tako_modules.model.project import Project
 
-__all__ = ["FILE", "Workspace", "detect_name", "find_file", "map_server", "open_project", "read_text"]
+from .kinds import FILE_KIND, kind_of
+
+__all__ = ["FILE", "Workspace", "detect_name", "find_file", "map_server", "no_file", "open_project", "read_text"]
 
 FILE = "tako.toml"
 _TEXT_LIMIT = 1 << 20  # bytes of a file that a person writes; more is another file by mistake
@@ -46,18 +48,32 @@ def find_file(cwd: Path, config: Path | None = None) -> Path:
     """Find the file: `config` itself, else tako.toml in `cwd` or the nearest folder above it."""
     if config is not None:
         file = (cwd / config).absolute()
-        if not file.is_file():
-            raise ConfigError(f"{config} is not a file", hint=f"name a file such as {FILE} with --config")
+        kind = kind_of(file)
+        if kind != FILE_KIND:
+            what = f"it is {kind}" if kind else "there is nothing of that name"
+            raise ConfigError(f"{config} is not a file: {what}", hint=f"name a file such as {FILE} with --config")
         return file.resolve()
     start = cwd.resolve()
     for folder in (start, *start.parents):
-        if (folder / FILE).is_file():
+        kind = kind_of(folder / FILE)
+        if kind == FILE_KIND:
             return folder / FILE
+        if kind:
+            raise no_file(folder / FILE, kind)
     raise ConfigError(f"there is no {FILE} in {start} or above it", hint="run `tako init` to write one")
+
+
+def no_file(path: Path, kind: str) -> ConfigError:
+    """Say that something else stands where tako.toml is meant to be."""
+    init = "tako init" if path.name == FILE else f"tako init --config {path.name}"
+    return ConfigError(f"{path} is {kind}, not a file", hint=f"remove or rename it, then run `{init}`")
 
 
 def read_text(file: Path) -> str:
     """Read a file that a person wrote; raises ConfigError with the line of what is not UTF-8."""
+    kind = kind_of(file)
+    if kind not in ("", FILE_KIND):  # a pipe would be waited for without end
+        raise ConfigError(f"{file.name} is {kind}, not a file", hint=f"remove or rename {file}")
     with translate({OSError: ConfigError}, f"cannot read {file.name}"), open(file, "rb") as stream:
         data = stream.read(_TEXT_LIMIT + 1)
     if len(data) > _TEXT_LIMIT:

@@ -1,13 +1,14 @@
 """A project folder that tests fill, and its builds."""
 
 import subprocess
+import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from tako_modules.build.artifact import Artifact, make
 from tako_modules.model.project import Project, Service
 
-__all__ = ["Bed"]
+__all__ = ["Bed", "names"]
 
 
 class Bed:
@@ -48,6 +49,7 @@ class Bed:
         include: tuple[str, ...] = (),
         exclude: tuple[str, ...] = (),
         main: str = "",
+        variables: dict[str, str] | None = None,
     ) -> Artifact:
         """Make the artifact of a project that is started by a command."""
         self.lines = []
@@ -55,9 +57,16 @@ class Bed:
             name="shop",
             runtime=runtime,
             main=main,
+            vars=variables or {},
             build=build,
             include=include,
             exclude=exclude,
             services=(Service(start=("./run",)),),
         )
         return await make(project, self.folder, self.lines.append)
+
+
+def names(artifact: Artifact) -> list[str]:
+    """List what an artifact holds."""
+    with tarfile.open(artifact.path) as tar:
+        return tar.getnames()

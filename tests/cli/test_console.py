@@ -75,6 +75,21 @@ def test_an_empty_table_is_its_headings(stream: io.StringIO, capsys: pytest.Capt
     assert capsys.readouterr().out == "APP  STATE\n"
 
 
+def test_what_others_say_steers_no_terminal(stream: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
+    console = made(Options(verbose=True), stream)
+    console.table(["version", "note"], [["v1", "a\nb\x1b[2Jx"]])
+    console.line("note \x1b]0;title\x07")
+    console.say("said \x1b[31mred\x1b[0m")
+    console.detail("detail \x08")
+    console.warn("warning \x9b")
+    with console.step("step \r"):
+        pass
+    told = capsys.readouterr().out + stream.getvalue()
+    assert [text for text in told.splitlines() if not text.isprintable()] == []
+    assert r"v1       a\nb\x1b[2Jx" in told
+    assert "said red" in told
+
+
 def test_json_is_the_only_thing_on_standard_output(stream: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
     console = made(Options(json=True), stream)
     console.line("words")

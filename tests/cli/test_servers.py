@@ -60,6 +60,11 @@ def test_rm_forgets_and_keeps_what_is_written_beside(home: Path, capsys: pytest.
         pytest.param(["add", "root@h", "--name", "LA!"], 2, "'LA!' cannot be the name", "--name la", id="add: name"),
         pytest.param(["add", "root@h", "--name", "local"], 2, "cannot be the name", "--name la", id="add: built-in"),
         pytest.param(["add", "root@h", "--port", "x"], 2, "'x' is not a valid whole number", "--help", id="add: port"),
+        pytest.param(["add", ""], 2, "'' is not a host", "root@203.0.113.7", id="add: empty"),
+        pytest.param(["add", "a b"], 2, "'a b' is not a host", "root@203.0.113.7", id="add: blank"),
+        pytest.param(["add", "--", "-x"], 2, "'-x' is not a host", "root@203.0.113.7", id="add: an option"),
+        pytest.param(["add", "-x@h"], 2, "No such option", "--help", id="add: an unknown option"),
+        pytest.param(["add", "--", "-x@h"], 2, "'-x' is not a login", "root@203.0.113.7", id="add: login"),
         pytest.param(["add"], 2, "Missing argument", "servers add --help", id="add: no address"),
     ],
 )

@@ -264,7 +264,6 @@ BROKEN = {
         "5: servers.a.host: '-oX' is not",
     ),
     "not TOML": ("a = 1\nb = \n", "2: : not valid TOML: Invalid value (column 5)"),
-    "key twice": ("a = 1\na = 2", "2: : not valid TOML: Cannot overwrite a value"),
 }
 
 

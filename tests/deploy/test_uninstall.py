@@ -8,6 +8,7 @@ from tako_modules.base.clock import SystemClock
 from tako_modules.deploy.progress import Silent
 from tako_modules.deploy.uninstall import remove_local
 from tako_modules.protocol.setup import RemoveRequest, SetupData
+from tests.kit.clock import ManualClock
 
 DRY = RemoveRequest(apply=False, delete_apps=True)
 
@@ -51,9 +52,9 @@ async def test_apps_forbid_it(data: Path) -> None:
 
 
 async def test_a_dry_run_names_everything_and_removes_nothing(data: Path) -> None:
-    done = await removed(DRY)
+    done = await remove_local(DRY, ManualClock(now=0.0), Silent())
     assert done.steps == (
-        f"move the data of shop (2 bytes) to {data}/tako-trash/shop-<time>",
+        f"move the data of shop (2 bytes) to {data}/tako-trash/shop-19700101T000000Z",
         f"remove the folder {data}/tako",
         f"remove the folder {data.parent}/home/local",
     )

@@ -36,7 +36,7 @@ EXPECTED = {
     ),
     "artifact": f"{upload.LARGEST_ARTIFACT >> 30} GiB, {LIMITS.entries:,} entries",
     "instances of an app on a server": f"{deploy.MOST_INSTANCES}",
-    "routes of an app": f"{deploy.MOST_ROUTES}, of {route.ROUTE_LIMIT} characters each",
+    "routes of an app": f"{route.ROUTES_LIMIT}, of {route.ROUTE_LIMIT} characters each",
     "variables of an environment": f"{rules.VALUES_LIMIT >> 10} KiB together",
     "`release` command": f"{RELEASE.timeout / 60:.0f} min",
     "one command of an install of dependencies": f"{prepare.INSTALL_SECONDS / 60:.0f} min",

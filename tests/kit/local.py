@@ -1,6 +1,7 @@
 """The built file on this machine, away from everybody's home: a server of the test's own, and the command line."""
 
 import contextlib
+import os
 import random
 import socket
 import subprocess
@@ -15,7 +16,7 @@ __all__ = ["Local", "local_server"]
 
 START_SECONDS = 20.0
 STOP_SECONDS = 30.0
-PORT_OFFSETS, PORT_SPAN = 100, 100  # servers side by side: each hands out ports of instances from another place on
+PORT_OFFSETS, PORT_SPAN = 50, 100  # servers side by side: each hands out ports of instances from another place on
 
 
 @dataclass
@@ -86,7 +87,8 @@ def local_server(pyz: Path, root: Path, *options: str) -> Iterator[Local]:
     """Run a server of the test's own below `root`."""
     with contextlib.ExitStack() as held:
         ports = [held.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in range(2)]
-    offset = ("--instance-port-offset", str(random.randrange(PORT_OFFSETS) * PORT_SPAN))
+    half = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 2 * PORT_OFFSETS
+    offset = ("--instance-port-offset", str((half + random.randrange(PORT_OFFSETS)) * PORT_SPAN))
     made = Local(pyz, root, ports[0], ports[1], options=(*offset, *options))
     (made.home / "local").mkdir(parents=True)
     made.start()

@@ -1,7 +1,7 @@
 """What workers are told and what is believed of them: an instance is let go only when every one of them has."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 
 import anyio
 import pytest
@@ -35,13 +35,19 @@ class Bench:
         self.children.append(child)
         return Feed(child, ours)
 
+    def added(self) -> Feed:
+        """A worker that is counted on."""
+        one = self.worker()
+        self.feeds.add(one)
+        return one
+
     def say(self, number: int, *told: feed.Fact) -> None:
         for fact in told:
             self.workers[number].send(feed.encode(fact))
 
 
 @pytest.fixture
-def bench() -> Iterator[Bench]:
+async def bench() -> AsyncIterator[Bench]:
     made = Bench()
     yield made
     for child in made.children:
@@ -58,7 +64,7 @@ async def settle() -> None:
 
 async def test_an_instance_is_let_go_when_all_have_applied_and_have_nothing_open(bench: Bench) -> None:
     async with anyio.create_task_group() as tasks:
-        for one in (bench.worker(), bench.worker()):
+        for one in (bench.added(), bench.added()):
             tasks.start_soon(bench.feeds.follow, one)
         await settle()
         bench.say(0, feed.InFlight(instances={"shop/1": 2}), feed.Applied(epoch=1, generation=5))
@@ -77,7 +83,7 @@ async def test_an_instance_is_let_go_when_all_have_applied_and_have_nothing_open
 
 async def test_a_dead_worker_holds_nothing_and_its_counts_stay(bench: Bench) -> None:
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(bench.feeds.follow, bench.worker())
+        tasks.start_soon(bench.feeds.follow, bench.added())
         await settle()
         bench.say(0, feed.InFlight(instances={"shop/1": 3}))
         await settle()
@@ -88,6 +94,25 @@ async def test_a_dead_worker_holds_nothing_and_its_counts_stay(bench: Bench) -> 
         assert bench.feeds.let_go("shop/1", 1, 1)
         assert bench.feeds.tally.of("shop").started == 9
         tasks.cancel_scope.cancel()
+
+
+async def test_a_worker_whose_exit_comes_before_anybody_has_read_it_holds_nothing(bench: Bench) -> None:
+    one = bench.added()
+    bench.workers[0].close()
+    bench.feeds.forget(one.child)
+    with anyio.fail_after(1):
+        await bench.feeds.follow(one)
+    assert list(bench.feeds) == []
+    assert bench.feeds.let_go("shop/1", 1, 1)
+
+
+async def test_who_reads_a_worker_hears_that_it_was_forgotten(bench: Bench) -> None:
+    one = bench.added()
+    with anyio.fail_after(1):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(bench.feeds.follow, one)
+            await settle()
+            bench.feeds.forget(one.child)  # a copy of its channel is open still, so that no end comes
 
 
 async def test_what_a_worker_counted_before_it_died_unheard_is_counted(bench: Bench) -> None:
@@ -104,7 +129,7 @@ async def test_what_a_worker_counted_before_it_died_unheard_is_counted(bench: Be
 async def test_a_snapshot_reaches_those_who_come_later_too(bench: Bench) -> None:
     bench.feeds.publish(feed.Snapshot(epoch=1, generation=1))
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(bench.feeds.follow, bench.worker())
+        tasks.start_soon(bench.feeds.follow, bench.added())
         await settle()
         packet, files, _, _ = socket.recv_fds(bench.workers[0], 1 << 16, 1)
         with open(files[0], "rb") as memory:

@@ -57,6 +57,23 @@ def test_it_expires_without_renewal_and_the_next_fence_is_greater(desk: Desk) ->
         desk.leases.check("shop", first.fence)
 
 
+def test_what_is_called_off_before_it_began_may_not_begin(desk: Desk) -> None:
+    lease = desk.leases.take("shop", ANN)
+    assert desk.leases.call_off("shop", lease.fence)
+    assert desk.leases.check("shop", lease.fence).called_off
+    desk.clock.advance(LEASE_SECONDS)
+    assert not desk.leases.check("shop", desk.leases.take("shop", BOB).fence).called_off
+
+
+def test_what_has_begun_is_not_called_off(desk: Desk) -> None:
+    lease = desk.leases.take("shop", ANN)
+    with desk.leases.pinned("shop", lease.fence):
+        assert not desk.leases.call_off("shop", lease.fence)
+    assert not desk.leases.call_off("shop", lease.fence)
+    with pytest.raises(Locked, match="was lost"):
+        desk.leases.call_off("shop", lease.fence + 1)
+
+
 def test_a_renewed_lease_lives_on(desk: Desk) -> None:
     lease = desk.leases.take("shop", ANN)
     for _ in range(5):

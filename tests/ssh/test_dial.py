@@ -53,15 +53,6 @@ async def test_the_users_own_file_counts_also_when_its_names_are_hashed(sshd: Ss
     await says_hello(sshd.login, access)
 
 
-async def test_an_unknown_key_is_an_error_that_names_the_flags(sshd: Sshd) -> None:
-    with pytest.raises(HostKeyProblem) as caught:
-        await says_hello(sshd.login, stranger(sshd))
-    assert caught.value.exit_code == 4
-    assert sshd.fingerprint in caught.value.message
-    assert f"--host-key {sshd.fingerprint}" in caught.value.hint
-    assert "--accept-new-host-key" in caught.value.hint
-
-
 async def test_an_unknown_key_is_asked_for_once_and_remembered(sshd: Sshd) -> None:
     asked: list[Question] = []
 

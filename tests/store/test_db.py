@@ -98,7 +98,7 @@ def test_a_newer_schema_is_refused_and_left_alone(path: Path) -> None:
     before = path.read_bytes()
     with pytest.raises(NewerSchema, match=rf"has schema {schema.NEWEST + 4}.* up to {schema.NEWEST}") as caught:
         Store.open(path)
-    assert "tako servers upgrade" in caught.value.hint
+    assert "use the newer tako" in caught.value.hint
     assert path.read_bytes() == before
 
 

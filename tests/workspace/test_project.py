@@ -1,11 +1,13 @@
 """Finding and reading the project of a command."""
 
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tako_modules.base.errors import ConfigError
-from tako_modules.workspace.project import detect_name, find_file, map_server, open_project
+from tako_modules.workspace.project import detect_name, find_file, map_server, open_project, read_text
 
 TEXT = '[envs.production]\nroute = "a.b"\n'
 
@@ -53,6 +55,29 @@ def test_no_file_names_init(tmp_path: Path) -> None:
 def test_a_named_file_must_be_one(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError, match="is not a file"):
         find_file(tmp_path, Path(name))
+
+
+NO_FILES = {
+    "folder": ("mkdir tako.toml", "a folder"),
+    "pipe": ("mkfifo tako.toml", "a named pipe"),
+    "dangling link": ("ln -s gone.toml tako.toml", "a dangling link (to gone.toml)"),
+    "circle": ("ln -s tako.toml tako.toml", "a link that leads in a circle"),
+    "link to a folder": ("mkdir x; ln -s x tako.toml", "a folder"),
+}
+
+
+@pytest.mark.parametrize(("make", "kind"), NO_FILES.values(), ids=NO_FILES.keys())
+def test_what_stands_in_the_place_of_the_file_is_named(tmp_path: Path, make: str, kind: str) -> None:
+    subprocess.run(["/bin/sh", "-c", make], cwd=tmp_path, check=True)
+    below = put(tmp_path / "src", {})
+    with pytest.raises(ConfigError) as caught:
+        find_file(below)
+    assert caught.value.message == f"{tmp_path}/tako.toml is {kind}, not a file"
+    assert caught.value.hint == "remove or rename it, then run `tako init`"
+    with pytest.raises(ConfigError, match=f"^tako.toml is not a file: it is {re.escape(kind)}$"):
+        find_file(tmp_path, Path("tako.toml"))
+    with pytest.raises(ConfigError, match=f"^tako.toml is {re.escape(kind)}, not a file$"):
+        read_text(tmp_path / "tako.toml")
 
 
 def test_text_must_be_utf8(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from anyio.abc import TaskGroup
 
 from tako_modules.base import ids
 from tako_modules.base.clock import SystemClock
-from tako_modules.base.errors import Cancelled, ConfigError
+from tako_modules.base.errors import Cancelled, ConfigError, UsageError
 from tako_modules.base.text import size_text
 from tako_modules.build import artifact
 from tako_modules.cli import receipt, session, steps
@@ -20,16 +20,25 @@ from tako_modules.cli.session import PRODUCTION, Session
 from tako_modules.deploy.main import Deploy, verdict
 from tako_modules.deploy.story import Job
 from tako_modules.deploy.target import Target
+from tako_modules.model.note import BadNote, check_note
 from tako_modules.model.server import LOCAL, Server
 from tako_modules.workspace.project import Workspace, map_server
 
 EXAMPLE = "tako deploy --env production --yes"
 
 
+def _one_line(context: click.Context, parameter: click.Parameter, note: str) -> str:
+    try:
+        check_note(note)
+    except BadNote as error:
+        raise UsageError(f"the note {error}", hint='write one short line, e.g. --note "new prices"') from error
+    return note
+
+
 @click.command("deploy", epilog=f"Example: {EXAMPLE}")
 @click.option("--plan", is_flag=True, help="Print what would be done, and change nothing.")
 @click.option("--server", "servers", multiple=True, metavar="NAME", help="Only this server; may be repeated.")
-@click.option("--note", default="", metavar="TEXT", help="Kept with the deployment on the server.")
+@click.option("--note", default="", metavar="TEXT", callback=_one_line, help="Kept with the deployment on the server.")
 @click.option("--wait", type=Number(0, 86400), default=0.0, metavar="SECONDS", help="Queue for the lease.")
 @shared
 def command(plan: bool, servers: tuple[str, ...], note: str, wait: float) -> None:
@@ -97,6 +106,8 @@ async def _deploy(opened: Session, workspace: Workspace, targets: list[Target], 
     if built is None:
         raise Cancelled("cancelled while building: nothing was changed", hint=f"run `{EXAMPLE}` to deploy")
     build_seconds = clock.monotonic() - started
+    for sentence in built.left_out:
+        screen.warn(sentence)
     screen.say(f"version {built.version}, {built.files} files, {size_text(built.size)}")
     job = Job(
         app=ids.deployment_id(project.name, opened.env),

@@ -6,7 +6,7 @@ import click
 
 from tako_modules.base import text
 from tako_modules.base.errors import ConfigError, UsageError
-from tako_modules.base.files import write_atomic
+from tako_modules.base.files import disk_errors, write_atomic
 from tako_modules.cli import session, setup
 from tako_modules.cli.console import Console, console
 from tako_modules.cli.options import Options, chosen, shared
@@ -14,7 +14,8 @@ from tako_modules.cli.session import Session
 from tako_modules.config import read
 from tako_modules.model.server import LOCAL
 from tako_modules.runtimes import catalog
-from tako_modules.workspace.project import FILE, detect_name
+from tako_modules.workspace.kinds import FILE_KIND, kind_of
+from tako_modules.workspace.project import FILE, detect_name, no_file
 
 EXAMPLE = "tako init --name shop --route shop.example.com --server la --yes"
 
@@ -49,20 +50,29 @@ def command(name: str | None, route: str | None, server: str | None, runtime: st
     opened = Session(options, console(options))
     screen = opened.console
     file = options.config or folder / FILE
-    if file.exists():
-        raise ConfigError(f"{file.name} is here already", hint=f"edit it, or move it away and run `{EXAMPLE}`")
+    _refuse_taken(file)
     app = text.sanitise_name(name or detect_name(folder) or folder.name) or "app"
     place = setup.find(opened, server or LOCAL).name
     answer = route or _ask_route(f"{app}.localhost", options, screen)
     kind = runtime or _detect(folder, screen)
     written = TEMPLATE.format(name=app, runtime=_runtime_lines(kind), route=answer, server=_server_lines(place))
     read.read_project(written, file.name, folder_name=folder.name)
-    write_atomic(file, written.encode())
+    with disk_errors(f"write {file}"):
+        write_atomic(file, written.encode())
     screen.line(f"wrote {file.name}: app {app}, runtime {kind}, route {answer}")
     if kind != "static":
         screen.line(f"look at `start` in it: it is a guess that a {kind} app has to correct")
     screen.line("next: tako deploy")
     screen.emit({"schema": "tako.init/1", "file": str(file), "app": app, "runtime": kind, "route": answer})
+
+
+def _refuse_taken(file: Path) -> None:
+    """Raise ConfigError when the place of the new file is taken, by whatever."""
+    kind = kind_of(file)
+    if kind == FILE_KIND:
+        raise ConfigError(f"{file.name} is here already", hint="edit it, or move it away and run `tako init` again")
+    if kind:
+        raise no_file(file, kind)
 
 
 def _ask_route(default: str, options: Options, screen: Console) -> str:

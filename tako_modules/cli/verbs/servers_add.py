@@ -14,7 +14,7 @@ from tako_modules.cli import access, session, setup
 from tako_modules.cli.console import Console, console
 from tako_modules.cli.numbers import WholeNumber
 from tako_modules.cli.options import Options, chosen, shared
-from tako_modules.config.inventory import VARIABLE
+from tako_modules.config.inventory import VARIABLE, address_problem
 from tako_modules.deploy import remote
 from tako_modules.deploy.bootstrap import Site
 from tako_modules.model.server import LOCAL, Server
@@ -69,8 +69,7 @@ def command(
             f"{VARIABLE} stands in for your inventory, where the new server would be written down",
             hint=f"unset {VARIABLE} and run the same command again",
         )
-    user, _, host = address.rpartition("@")
-    login = Login(host=host.strip("[]"), port=port, user=user, name=name)
+    login = _login(address, port, name)
     keys = _read_keys(public_key) if public_key is not None else ()
     wish = Wish(login, _checked_name(name), description, keys, not no_test, dry_run)
     options = chosen()
@@ -79,6 +78,16 @@ def command(
         asks=session.interactive(), still=screen.still, host_key=host_key, accept_new=accept_new_host_key
     )
     session.run(lambda: _add(wish, how, options, screen))
+
+
+def _login(address: str, port: int, name: str) -> Login:
+    """Read the address that was typed; raises UsageError when it is none."""
+    user, _, host = address.rpartition("@")
+    host = host.removeprefix("[").removesuffix("]")
+    problem = address_problem(host, user)
+    if problem is not None:
+        raise UsageError(problem.message, hint=f"{problem.hint}, as in `{EXAMPLE}`")
+    return Login(host=host, port=port, user=user, name=name, is_new=True)
 
 
 async def _add(wish: Wish, how: Access, options: Options, screen: Console) -> None:

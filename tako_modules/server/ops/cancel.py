@@ -18,7 +18,9 @@ __all__ = ["answer"]
 async def answer(request: Cancel, call: Call, control: Control) -> StoppedData:
     """Begin the undoing; the waiting deploy answers when it is done. Raises Refused once it is too late."""
     entry = control.entry(request.app)
-    control.leases.check(request.app, request.fence)
+    cancelling = StoppedData(status="cancelling", app=request.app)
+    if control.leases.call_off(request.app, request.fence):
+        return cancelling
     running = entry.deployment.rollout
     if running is None or not rollout.cancellable(running):
         raise Refused(
@@ -35,4 +37,4 @@ async def answer(request: Cancel, call: Call, control: Control) -> StoppedData:
     )
     control.ledger.change(entry, msgspec.structs.replace(entry.deployment, rollout=undone))
     control.inbox.put(request.app, facts.Tick())
-    return StoppedData(status="cancelling", app=request.app)
+    return cancelling

@@ -22,7 +22,11 @@ async def answer(request: Delete, call: Call, control: Control) -> DeletedData:
     check_id(request.app)
     control.leases.check(request.app, request.fence)
     with control.leases.pinned(request.app, request.fence):
-        return await _delete(request, control)
+        entry = control.registry.get(request.app)
+        if entry is None:
+            return await _delete(request, control)
+        async with entry.work:  # what an earlier lease had installed or run ends first: it writes where we delete
+            return await _delete(request, control)
 
 
 async def _delete(request: Delete, control: Control) -> DeletedData:

@@ -3,8 +3,8 @@
 from tako_modules.base.errors import Refused
 from tako_modules.mgmt.server import Call
 from tako_modules.model.deployment import Kind, Shape
-from tako_modules.model.route import BadRoute, Route
-from tako_modules.plan import conflicts
+from tako_modules.model.note import BadNote, check_note
+from tako_modules.model.route import ROUTES_LIMIT, BadRoute, Route
 from tako_modules.protocol.messages import Deploy
 from tako_modules.protocol.replies import DeployedData
 
@@ -13,12 +13,10 @@ from ..control import Control, check_id
 from ..ledger import release_of
 from ..rollouts import WINDOW_SECONDS, Wish
 
-__all__ = ["MOST_INSTANCES", "answer"]
+__all__ = ["MOST_INSTANCES", "answer", "check_request"]
 
 MOST_INSTANCES = 100  # of one deployment on one server: each has a port, a process and a probe
 LONGEST_IDLE = 7 * 24 * 3600
-LONGEST_NOTE = 1000  # characters: every answer about releases repeats the notes
-MOST_ROUTES = 100
 
 
 async def answer(request: Deploy, call: Call, control: Control) -> DeployedData:
@@ -32,7 +30,7 @@ async def answer(request: Deploy, call: Call, control: Control) -> DeployedData:
         raise Refused(
             f"{request.version} is not prepared at {request.path}", code="not_found", hint="run `tako deploy` again"
         )
-    routes = _checked(request, control)
+    routes = check_request(request)
     shape = Shape(
         version=request.version, routes=routes, instances=request.instances, idle_timeout=request.idle_timeout
     )
@@ -49,31 +47,31 @@ async def answer(request: Deploy, call: Call, control: Control) -> DeployedData:
     return await change(entry, wish, request.fence, call, control)
 
 
-def _checked(request: Deploy, control: Control) -> tuple[str, ...]:
-    if not request.routes or len(request.routes) > MOST_ROUTES:
-        raise Refused(
-            f"a deploy needs 1 to {MOST_ROUTES} routes", code="invalid", hint="add `route` to tako.toml's environment"
-        )
+def check_request(request: Deploy) -> tuple[str, ...]:
+    """Check what a request says, whatever is deployed here; gives its routes. Raises Refused."""
+    _check_route_count(len(request.routes))
     if not 0 <= request.instances <= MOST_INSTANCES or not 1 <= request.idle_timeout <= LONGEST_IDLE:
         raise Refused(
             f"instances must be 0 to {MOST_INSTANCES}, idle_timeout 1 to {LONGEST_IDLE} seconds",
             code="invalid",
             hint="change [servers] in tako.toml",
         )
-    if len(request.note) > LONGEST_NOTE:
-        raise Refused(
-            f"the note is longer than {LONGEST_NOTE} characters", code="invalid", hint="use a shorter `--note`"
-        )
     try:
-        routes = tuple(str(Route.parse(text)) for text in request.routes)
+        check_note(request.note)
+    except BadNote as error:
+        raise Refused(f"the note {error}", code="invalid", hint="use another `--note`") from error
+    try:
+        return tuple(str(Route.parse(text)) for text in request.routes)
     except BadRoute as error:
         raise Refused(f"a route {error}", code="invalid", hint="change the route in tako.toml") from error
-    taken = {entry.app: entry.all_routes for entry in control.registry if entry.app != request.app}
-    conflict = conflicts.find(routes, taken)
-    if conflict is not None:
+
+
+def _check_route_count(count: int) -> None:
+    if count == 0:
+        raise Refused("a deploy needs a route", code="invalid", hint="add `route` to tako.toml's environment")
+    if count > ROUTES_LIMIT:
         raise Refused(
-            f"the route {conflict.route} is taken by {conflict.app}",
-            code="conflict",
-            hint=f"choose another route in tako.toml, or take {conflict.app} away with `tako delete`",
+            f"a deploy may have {ROUTES_LIMIT} routes, and this one has {count}",
+            code="invalid",
+            hint="take some out of `routes` in tako.toml: `*.example.com` answers many hosts, `/api/*` many paths",
         )
-    return routes

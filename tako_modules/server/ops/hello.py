@@ -2,7 +2,6 @@
 
 import os
 
-from tako_modules.base.errors import Refused
 from tako_modules.mgmt.server import Call
 from tako_modules.protocol.messages import Hello
 from tako_modules.protocol.replies import HelloData
@@ -14,14 +13,7 @@ __all__ = ["answer"]
 
 
 async def answer(request: Hello, call: Call, control: Control) -> HelloData:
-    """Introduce the server; raises Refused when the protocols differ."""
-    if request.protocol_version != PROTOCOL:
-        raise Refused(
-            f"the client speaks protocol {request.protocol_version}, this server (tako {control.version}) "
-            f"speaks {PROTOCOL}",
-            code="version",
-            hint="run `tako servers upgrade`, or use the tako that set this server up",
-        )
+    """Introduce the server; a client of another protocol goes by what it is told, for it alone knows its own words."""
     return HelloData(
         protocol_version=PROTOCOL,
         server_version=control.version,

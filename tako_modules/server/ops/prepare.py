@@ -9,7 +9,7 @@ from tako_modules.base import files
 from tako_modules.base.errors import Cancelled, Refused
 from tako_modules.mgmt.refusal import Refusal
 from tako_modules.mgmt.server import Call
-from tako_modules.model.release import Release
+from tako_modules.model.release import Recipe, Release
 from tako_modules.protocol.messages import Prepare
 from tako_modules.protocol.replies import FailureData, LineEvent, PrepareData
 
@@ -40,11 +40,17 @@ async def _answer(request: Prepare, call: Call, control: Control, entry: Entry) 
     control.leases.check(request.app, request.fence)  # it may have run out while another one's work was ended
     path = control.host.paths.app(request.app).release(request.version)
     release = release_of(entry, request.version)
-    if release.prepared and release.recipe == request.recipe:
-        control.ledger.save_release(entry, msgspec.structs.replace(release, env=request.env))
-        return PrepareData(path=str(path), known=True)
-    who = await control.host.ensure_user(request.app, entry.deployment.uid)
     wanted = msgspec.structs.replace(release, env=request.env, recipe=request.recipe)
+    if release.prepared and _installs(release.recipe) == _installs(request.recipe):
+        control.ledger.save_release(entry, wanted)
+        return PrepareData(path=str(path), known=True)
+    if request.version in entry.used_versions:
+        raise Refused(
+            f"{request.version} is in use on this server, and its dependencies would be installed in another way",
+            code="conflict",
+            hint="commit or change something, so that the build gets another name, and run `tako deploy` again",
+        )
+    who = await control.host.ensure_user(request.app, entry.deployment.uid)
     try:
         await _prepare(wanted, who, call, control, request.fence)
     except BaseException:
@@ -55,6 +61,11 @@ async def _answer(request: Prepare, call: Call, control: Control, entry: Entry) 
     control.leases.check(request.app, request.fence)
     control.ledger.save_release(entry, msgspec.structs.replace(wanted, prepared=True))
     return PrepareData(path=str(path))
+
+
+def _installs(recipe: Recipe | None) -> object:
+    """Give what decides about the files of a prepared release."""
+    return None if recipe is None else (recipe.tools, recipe.install)
 
 
 async def _prepare(release: Release, who: Identity, call: Call, control: Control, fence: int) -> None:

@@ -1,4 +1,4 @@
-"""scale: more or fewer instances of the serving release."""
+"""scale: more or fewer instances of the release that serves; one that is stopped is refused."""
 
 import msgspec
 
@@ -8,10 +8,11 @@ from tako_modules.model.deployment import Kind
 from tako_modules.protocol.messages import Scale
 from tako_modules.protocol.replies import DeployedData
 
-from ..change import change, serving_shape
+from ..change import change
 from ..control import Control
 from ..rollouts import Wish
 from .deploy import MOST_INSTANCES
+from .restart import running_shape
 
 __all__ = ["answer"]
 
@@ -24,6 +25,6 @@ async def answer(request: Scale, call: Call, control: Control) -> DeployedData:
         raise Refused(
             f"instances must be 0 to {MOST_INSTANCES}", code="invalid", hint="run `tako scale 2`, or 0 for on demand"
         )
-    shape = msgspec.structs.replace(serving_shape(entry), instances=request.instances)
+    shape = msgspec.structs.replace(running_shape(entry), instances=request.instances)
     wish = Wish(kind=Kind.SCALE, after=shape, keep=True, requested_by=str(call.peer.uid))
     return await change(entry, wish, request.fence, call, control)

@@ -37,11 +37,12 @@ async def answer(request: Upload, call: Call, control: Control) -> UploadData:
         return UploadData(path=str(release), known=True)
     _check_disk(request, control)
     folder = control.host.paths.uploads / request.app
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     partial = folder / f"{request.version}-{request.sha256[:16]}.part"
-    received = await _receive(request, call, partial)
-    control.leases.check(request.app, request.fence)
-    await anyio.to_thread.run_sync(_verify, request, partial)
+    with files.disk_errors("store the upload"):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        received = await _receive(request, call, partial)
+        control.leases.check(request.app, request.fence)
+        await anyio.to_thread.run_sync(_verify, request, partial)
     who = await control.host.ensure_user(request.app, entry.deployment.uid)
     with files.disk_errors("make the app's folders"):
         await anyio.to_thread.run_sync(control.host.prepare_app, request.app, who)
@@ -54,7 +55,8 @@ async def answer(request: Upload, call: Call, control: Control) -> UploadData:
         sha256=request.sha256,
     )
     control.ledger.save_release(entry, made)
-    partial.unlink(missing_ok=True)
+    with files.disk_errors("remove the upload"):
+        partial.unlink(missing_ok=True)
     return UploadData(path=str(release), received=received)
 
 
@@ -121,10 +123,9 @@ def _open(partial: Path) -> BinaryIO:
 
 
 def _write(descriptor: int, piece: bytes) -> None:
-    with files.disk_errors("store the upload"):
-        view = memoryview(piece)
-        while view:
-            view = view[os.write(descriptor, view) :]
+    view = memoryview(piece)
+    while view:
+        view = view[os.write(descriptor, view) :]
 
 
 def _verify(request: Upload, partial: Path) -> None:

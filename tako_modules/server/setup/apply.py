@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tako_modules.base import files, ids, process
-from tako_modules.base.clock import Clock, utc_text
+from tako_modules.base.clock import Clock
 from tako_modules.base.errors import TakoError, Unreachable
 from tako_modules.mgmt.client import connect_unix
 
@@ -47,7 +47,7 @@ async def _carry_out(step: Step, clock: Clock) -> None:
         case steps.DropTree() | steps.DropFile() | steps.DropEmptyFolder():
             _drop(step)
         case steps.KeepData():
-            _keep(step, utc_text(clock.now()).replace(":", ""))
+            _keep(step)
         case steps.StartUnit():
             await _start(step, clock)
         case steps.StopUnit():
@@ -142,11 +142,10 @@ def _drop_tree(path: Path) -> None:
         path.rmdir()
 
 
-def _keep(step: steps.KeepData, stamp: str) -> None:
-    trash = Path(layout.TRASH)
-    trash.mkdir(mode=0o700, exist_ok=True)
+def _keep(step: steps.KeepData) -> None:
+    target = Path(step.target)
+    target.parent.mkdir(mode=0o700, exist_ok=True)
     source = Path(layout.DATA / "apps" / step.app / "shared" / "data")
-    target = trash / f"{step.app}-{stamp}"
     move_tree(source, target)
     os.chown(target, 0, 0)  # its user goes, and the next one with that number must not enter
 

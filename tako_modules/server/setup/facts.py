@@ -66,7 +66,8 @@ class Machine:
     """All that plans ask of a machine; entries: path → what is there, absent ones left out.
 
     nft: the program's path, "" when it is not installed; apps: deployment id → bytes of its data; trash: bytes of older
-    data there, None for no folder; strangers: what is in the data folder when no installation of ours made it.
+    data there, None for no folder; strangers: what is in the data folder when no installation of ours made it;
+    certificates: domains that have files of theirs below it; home: what the login user's holds beside its keys.
     """
 
     is_systemd: bool = True
@@ -85,6 +86,8 @@ class Machine:
     apps: Mapping[str, int] = field(default_factory=dict)
     trash: int | None = None
     strangers: tuple[str, ...] = ()
+    certificates: tuple[str, ...] = ()
+    home: tuple[str, ...] = ()
 
     def is_made(self, path: str) -> bool:
         """Whether an installation made this path; without a receipt nobody knows, and it counts as not made."""

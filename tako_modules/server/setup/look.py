@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from tako_modules.base import files, process
+from tako_modules.base.paths import ServerPaths
 
 from ..host import tree_size
 from . import layout, ports
@@ -54,6 +55,8 @@ async def look(program: Program) -> Machine:
         apps=dict(_apps()),
         trash=_trash(),
         strangers=_strangers(),
+        certificates=_certificates(ServerPaths(Path(layout.DATA)).certificates),
+        home=tuple(sorted(_names(Path(layout.HOME)) - {layout.KEYS.parent.name})),
     )
 
 
@@ -138,6 +141,12 @@ def _strangers() -> tuple[str, ...]:
 
 def _names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+
+
+def _certificates(folder: Path) -> tuple[str, ...]:
+    """Name what has any file below the folder of certificates."""
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    return tuple(path.name for path in found if not path.is_dir() or any(one.is_file() for one in path.rglob("*")))
 
 
 def _trash() -> int | None:

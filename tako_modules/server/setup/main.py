@@ -8,7 +8,7 @@ from pathlib import Path
 import anyio
 
 from tako_modules.base import files
-from tako_modules.base.clock import Clock, SystemClock
+from tako_modules.base.clock import Clock, SystemClock, utc_text
 from tako_modules.base.errors import TakoError
 from tako_modules.protocol import replies
 from tako_modules.protocol.errors import MessageError
@@ -22,7 +22,7 @@ from .remove import remove
 __all__ = ["LIMIT", "install", "uninstall"]
 
 LIMIT = 1 << 20  # bytes of a request: a few keys
-LOCK = Path("/run/lock/tako-setup")  # held while steps are carried out, also when whoever asked is gone
+LOCK = Path("/run/tako-setup.lock")  # held while steps are carried out, also when whoever asked is gone
 Answer = Callable[[bytes, Program, Clock], Awaitable[SetupData]]
 
 
@@ -70,7 +70,8 @@ async def _uninstall(data: bytes, program: Program, clock: Clock) -> SetupData:
     request = decode_setup(data, RemoveRequest)
     with _alone(apply_it=request.apply):
         machine = await look.look(program)
-        done = await _carry_out(remove(machine, request), clock, apply_it=request.apply)
+        stamp = utc_text(clock.now()).replace(":", "").replace("-", "")  # as `delete` names what it keeps
+        done = await _carry_out(remove(machine, request, stamp), clock, apply_it=request.apply)
     return SetupData(steps=done.steps, notes=done.notes, problems=done.problems, apps=tuple(machine.apps))
 
 

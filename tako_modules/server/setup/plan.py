@@ -13,13 +13,13 @@ from . import layout, steps
 from .facts import Account, Holder, Machine, Program, Receipt
 from .steps import Access, Step
 
-__all__ = ["Plan", "Problem", "install"]
+__all__ = ["COMMENT", "FEW", "PASSWORD_LOCK", "Plan", "Problem", "install"]
 
 PASSWORD_LOCK = PurePosixPath("/etc/.pwd.lock")  # the user tools make it once and leave it there
 COMMENT = "Tako server"
 SHELL = "/bin/sh"  # sshd starts the forced command with it
 NOLOGIN = "/usr/sbin/nologin"
-_FEW = 5  # names that a message lists
+FEW = 5  # names that a message lists
 _OPEN = Access()
 _KEEP = Access(mode=0o750, group=layout.GROUP)  # readable by the login user, never changed by it
 _KEY_FILE = Access(mode=0o640, group=layout.GROUP)
@@ -66,7 +66,7 @@ def _problems(machine: Machine) -> Iterator[Problem]:
     if not machine.is_systemd:
         yield Problem("this machine does not run systemd", "use a machine with systemd, e.g. Debian, Ubuntu or Fedora")
     if machine.strangers:
-        names = ", ".join(machine.strangers[:_FEW])
+        names = ", ".join(machine.strangers[:FEW])
         yield Problem(
             f"there is a folder {layout.DATA} already, made by somebody else ({names})",
             f"move it away there: `mv {layout.DATA} {layout.DATA}.old`, then try again",

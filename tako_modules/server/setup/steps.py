@@ -261,28 +261,37 @@ class UnloadNft:
 
 @dataclass(frozen=True, slots=True)
 class KeepData:
-    """Move an app's data to the trash; size in bytes."""
+    """Move an app's data to the trash; size in bytes; stamp: the time in its new name."""
 
     app: str
     size: int
+    stamp: str
+
+    @property
+    def target(self) -> PurePosixPath:
+        """Where it goes."""
+        return layout.TRASH / f"{self.app}-{self.stamp}"
 
     @property
     def text(self) -> str:
         """The step in words."""
-        return f"move the data of {self.app} ({size_text(self.size)}) to {layout.TRASH}/{self.app}-<time>"
+        return f"move the data of {self.app} ({size_text(self.size)}) to {self.target}"
 
 
 @dataclass(frozen=True, slots=True)
 class DropTree:
-    """Remove a folder and all that is in it; size: of data in it that is lost for ever, in bytes."""
+    """Remove a folder and all that is in it; size: of data in it that is lost for ever, in bytes; others: of people."""
 
     path: PurePosixPath
     size: int = 0
+    others: str = ""
 
     @property
     def text(self) -> str:
         """The step in words."""
-        return f"remove the folder {self.path}" + (f" with {size_text(self.size)} of apps' data" if self.size else "")
+        data = f"{size_text(self.size)} of apps' data" if self.size else ""
+        lost = " and ".join(filter(None, (data, self.others)))
+        return f"remove the folder {self.path}" + (f" with {lost}" if lost else "")
 
 
 @dataclass(frozen=True, slots=True)
