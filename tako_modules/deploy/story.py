@@ -11,7 +11,7 @@ from tako_modules.build.artifact import Artifact
 from tako_modules.mgmt.client import Client, Event
 from tako_modules.mgmt.refusal import Refusal, sole_error
 from tako_modules.model.release import Recipe
-from tako_modules.plan import conflicts, delivery
+from tako_modules.plan import conflicts, delivery, space
 from tako_modules.plan.delivery import Phase
 from tako_modules.protocol.messages import Deploy, Prepare, Routes, RunRelease, ServerInfo, Upload
 from tako_modules.protocol.replies import (
@@ -30,8 +30,6 @@ from .target import Connection, Reach, Target
 
 __all__ = ["Done", "Job", "Story"]
 
-DISK_FACTOR = 3  # as the server checks it again: archive, content, dependencies
-DISK_MARGIN = 64 << 20
 LAST_LINES = 20
 
 
@@ -144,7 +142,7 @@ class Story:
         self._step("checking disk and routes")
         info = await client.call(ServerInfo(), ServerInfoData)
         self.https_port = info.https_port
-        required = DISK_FACTOR * self.job.artifact.size + DISK_MARGIN
+        required = space.required(self.job.artifact.size)
         if info.free_bytes < required:
             raise Refused(
                 f"the server's disk is full: {size_text(required)} are required under {info.data_dir}, "
@@ -154,13 +152,7 @@ class Story:
             )
         taken = await client.call(Routes(), RoutesData)
         others = {line.app: line.routes for line in taken.routes if line.app != self.job.app}
-        conflict = conflicts.find(self.job.routes, others)
-        if conflict is not None:
-            raise Refused(
-                f"the route {conflict.route} is taken by {conflict.app}",
-                code="conflict",
-                hint=f"choose another route in tako.toml, or take {conflict.app} away with `tako delete`",
-            )
+        conflicts.refuse_taken(self.job.routes, others)
         self.gate.claim(self.target.name)
 
     async def _upload(self, client: Client) -> None:

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from tako_modules.base.errors import Refused
 from tako_modules.model.route import BadRoute, Route
 
-__all__ = ["Conflict", "find", "shadows"]
+__all__ = ["Conflict", "find", "refuse_taken", "shadows"]
 
 
 class Conflict(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +25,17 @@ def find(wanted: Sequence[str], taken: Mapping[str, Sequence[str]]) -> Conflict 
         if owner is not None:
             return Conflict(route=text, app=owner)
     return None
+
+
+def refuse_taken(wanted: Sequence[str], taken: Mapping[str, Sequence[str]]) -> None:
+    """Raise Refused, with what to do, for the first wanted pattern that another deployment has."""
+    conflict = find(wanted, taken)
+    if conflict is not None:
+        raise Refused(
+            f"the route {conflict.route} is taken by {conflict.app}",
+            code="conflict",
+            hint=f"choose another route in tako.toml, or take {conflict.app} away with `tako delete`",
+        )
 
 
 def shadows(wanted: Sequence[str], taken: Mapping[str, Sequence[str]]) -> list[Conflict]:

@@ -29,7 +29,7 @@ async def change(entry: Entry, wish: Wish, fence: int, call: Call, control: Cont
     Raises Refusal with the failure's details when everything is as before.
     """
     before = entry.deployment.shape
-    _refuse_taken(entry.app, wish, control)
+    conflicts.refuse_taken(wish.after.routes, _taken(entry.app, control))
     others = [route for other in control.registry for route in other.all_routes]
     await control.certificates.want([*others, *wish.after.routes])
     await control.feeds.refresh()
@@ -45,8 +45,7 @@ async def change(entry: Entry, wish: Wish, fence: int, call: Call, control: Cont
     counts, longest = control.counters_by_version(entry.app), control.feeds.tally.watched_wait(entry.app)
     await control.tidy(entry.app)
     control.feeds.tally.fold(entry.app, set(entry.releases))
-    taken = {other.app: other.all_routes for other in control.registry if other.app != entry.app}
-    beside = [f"{found.app} also answers {found.route}" for found in conflicts.shadows(ended.after.routes, taken)]
+    beside = conflicts.shadows(ended.after.routes, _taken(entry.app, control))
     return DeployedData(
         status="deployed",
         app=entry.app,
@@ -58,7 +57,10 @@ async def change(entry: Entry, wish: Wish, fence: int, call: Call, control: Cont
         new_instances=len(watch.admitted),
         old_instances=watch.replaced,
         receipt=receipt(watch, counts, longest, control.clock.now()),
-        warnings=(*beside, *(found[3] for found in watch.admitted.values() if found[3])),
+        warnings=(
+            *(f"{one.app} also answers {one.route}" for one in beside),
+            *(found[3] for found in watch.admitted.values() if found[3]),
+        ),
     )
 
 
@@ -70,15 +72,9 @@ def _still(app: str, wish: Wish, fence: int, control: Control) -> None:
             code="cancelled",
             hint="run `tako status` to see what serves",
         )
-    _refuse_taken(app, wish, control)
+    conflicts.refuse_taken(wish.after.routes, _taken(app, control))
 
 
-def _refuse_taken(app: str, wish: Wish, control: Control) -> None:
-    taken = {other.app: other.all_routes for other in control.registry if other.app != app}
-    conflict = conflicts.find(wish.after.routes, taken)
-    if conflict is not None:
-        raise Refused(
-            f"the route {conflict.route} is taken by {conflict.app}",
-            code="conflict",
-            hint=f"choose another route in tako.toml, or take {conflict.app} away with `tako delete`",
-        )
+def _taken(app: str, control: Control) -> dict[str, tuple[str, ...]]:
+    """Give the routes of all other deployments."""
+    return {other.app: other.all_routes for other in control.registry if other.app != app}

@@ -14,9 +14,19 @@ from tako_modules.model.deployment import Counters
 from tako_modules.protocol import messages, replies
 from tests.mgmt.doors import serving
 
-__all__ = ["ANSWERS", "Endless", "Script", "scripted"]
+__all__ = ["ANSWERS", "PROJECT", "Endless", "Script", "scripted"]
 
 Script = dict[type[messages.Request], msgspec.Struct | TakoError]
+
+PROJECT = """\
+name = "shop"
+runtime = "command"
+start = ["true"]
+[envs.production]
+route = "shop.localhost"
+[servers.local]
+env = "production"
+"""
 
 ROLLS = (messages.Deploy, messages.Rollback, messages.Scale, messages.Restart, messages.Start)
 

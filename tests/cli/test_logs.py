@@ -11,18 +11,9 @@ from tako_modules.base.errors import Unreachable
 from tako_modules.cli import guard
 from tako_modules.protocol import messages
 
-from .scripted import Endless, scripted
+from .scripted import PROJECT, Endless, scripted
 
 HERE = Path(__file__).resolve().parents[2]
-PROJECT = """\
-name = "shop"
-runtime = "command"
-start = ["true"]
-[envs.production]
-route = "shop.localhost"
-[servers.local]
-env = "production"
-"""
 
 
 @pytest.fixture

@@ -9,19 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from .scripted import Script, scripted
+from .scripted import PROJECT, Script, scripted
 
 HERE = Path(__file__).resolve().parents[2]
 TOLD = "tako: the result cannot be written to standard output: No space left on device\n  → send it elsewhere"
-PROJECT = """\
-name = "shop"
-runtime = "command"
-start = ["true"]
-[envs.production]
-route = "shop.localhost"
-[servers.local]
-env = "production"
-"""
 
 
 @pytest.fixture

@@ -3,20 +3,9 @@
 import pytest
 
 from tako_modules.config.problems import BadConfig
-from tako_modules.config.read import read_project
-from tako_modules.model.project import Project
 from tako_modules.model.route import ROUTES_LIMIT
 
-
-def read(text: str) -> Project:
-    return read_project(text, "tako.toml", folder_name="shop")
-
-
-def problems(text: str) -> list[str]:
-    with pytest.raises(BadConfig) as caught:
-        read(text)
-    return [f"{problem.line}: {problem.path}: {problem.message}" for problem in caught.value.problems]
-
+from .reading import problems, read
 
 BROKEN = {
     "too many routes": (

@@ -13,16 +13,15 @@ from tako_modules.base.errors import Refused
 from tako_modules.build import unpack
 from tako_modules.mgmt.server import Call
 from tako_modules.model.release import Release
+from tako_modules.plan import space
 from tako_modules.protocol.messages import Upload
 from tako_modules.protocol.replies import SendEvent, UploadData
 
 from ..control import Control, check_id
 from ..registry import Entry
 
-__all__ = ["DISK_FACTOR", "DISK_MARGIN", "answer"]
+__all__ = ["answer"]
 
-DISK_FACTOR = 3  # the archive, its content, and room for the release's dependencies
-DISK_MARGIN = 64 << 20
 LARGEST_ARTIFACT = 4 << 30  # bytes: what may be unpacked of it is bounded by the same
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -85,7 +84,7 @@ def _check(request: Upload) -> None:
 
 
 def _check_disk(request: Upload, control: Control) -> None:
-    required, free = DISK_FACTOR * request.size + DISK_MARGIN, control.host.free_bytes()
+    required, free = space.required(request.size), control.host.free_bytes()
     if free < required:
         raise Refused(
             f"the server's disk is full: {required >> 20} MiB are required under {control.options.data_dir}, "
