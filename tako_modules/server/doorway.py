@@ -71,9 +71,7 @@ class Doorway:
     def _child(self, event: InitEvent, descriptors: list[int]) -> None:
         child = event.child
         if child.kind == WORKER:
-            one = Feed(child, socket.socket(fileno=descriptors[0]))
-            self._control.feeds.add(one)  # at once: its exit may be in the next packet
-            self._tasks.start_soon(self._control.feeds.follow, one)
+            self._control.feeds.add(Feed(child, socket.socket(fileno=descriptors[0])), self._tasks)
         elif child.kind == TASK:
             self._control.crew.chores.spawned(child, descriptors[0])
         elif not self._adopted:

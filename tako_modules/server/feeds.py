@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import anyio
 import msgspec
+from anyio.abc import TaskGroup
 
 from tako_modules.base import log
 from tako_modules.model import snapshot as feed
@@ -95,14 +96,14 @@ class Feeds:
                 log.event("feed.behind", worker=one.child.id, generation=snapshot.generation)
         return self._last
 
-    def add(self, one: Feed) -> None:
-        """Count on a worker from now on, and tell it what is in force."""
-        self._feeds[one.key] = one
+    def add(self, one: Feed, tasks: TaskGroup) -> None:
+        """Count on a worker from now on, tell it what is in force, and read its facts until it is gone."""
+        self._feeds[one.key] = one  # at once: its exit may be told before its first fact is read
         if self._last:
             one.send(*self._last)
+        tasks.start_soon(self._follow, one)
 
-    async def follow(self, one: Feed) -> None:
-        """Read a worker's facts until it is gone; its counters stay in the tally."""
+    async def _follow(self, one: Feed) -> None:
         while not one.gone:
             try:
                 await anyio.wait_readable(one.channel)

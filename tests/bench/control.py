@@ -76,7 +76,7 @@ class Control:
         """Act on one packet of init."""
         match event.event:
             case "child":
-                self._tasks.start_soon(self._feeds.follow, Feed(event.child, socket.socket(fileno=descriptors[0])))
+                self._feeds.add(Feed(event.child, socket.socket(fileno=descriptors[0])), self._tasks)
                 return
             case "exit":
                 self._feeds.forget(event.child)

@@ -35,12 +35,6 @@ class Bench:
         self.children.append(child)
         return Feed(child, ours)
 
-    def added(self) -> Feed:
-        """A worker that is counted on."""
-        one = self.worker()
-        self.feeds.add(one)
-        return one
-
     def say(self, number: int, *told: feed.Fact) -> None:
         for fact in told:
             self.workers[number].send(feed.encode(fact))
@@ -64,8 +58,8 @@ async def settle() -> None:
 
 async def test_an_instance_is_let_go_when_all_have_applied_and_have_nothing_open(bench: Bench) -> None:
     async with anyio.create_task_group() as tasks:
-        for one in (bench.added(), bench.added()):
-            tasks.start_soon(bench.feeds.follow, one)
+        for one in (bench.worker(), bench.worker()):
+            bench.feeds.add(one, tasks)
         await settle()
         bench.say(0, feed.InFlight(instances={"shop/1": 2}), feed.Applied(epoch=1, generation=5))
         await settle()
@@ -83,7 +77,7 @@ async def test_an_instance_is_let_go_when_all_have_applied_and_have_nothing_open
 
 async def test_a_dead_worker_holds_nothing_and_its_counts_stay(bench: Bench) -> None:
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(bench.feeds.follow, bench.added())
+        bench.feeds.add(bench.worker(), tasks)
         await settle()
         bench.say(0, feed.InFlight(instances={"shop/1": 3}))
         await settle()
@@ -97,20 +91,21 @@ async def test_a_dead_worker_holds_nothing_and_its_counts_stay(bench: Bench) -> 
 
 
 async def test_a_worker_whose_exit_comes_before_anybody_has_read_it_holds_nothing(bench: Bench) -> None:
-    one = bench.added()
-    bench.workers[0].close()
-    bench.feeds.forget(one.child)
+    one = bench.worker()
     with anyio.fail_after(1):
-        await bench.feeds.follow(one)
+        async with anyio.create_task_group() as tasks:
+            bench.feeds.add(one, tasks)
+            bench.workers[0].close()
+            bench.feeds.forget(one.child)
     assert list(bench.feeds) == []
     assert bench.feeds.let_go("shop/1", 1, 1)
 
 
 async def test_who_reads_a_worker_hears_that_it_was_forgotten(bench: Bench) -> None:
-    one = bench.added()
+    one = bench.worker()
     with anyio.fail_after(1):
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(bench.feeds.follow, one)
+            bench.feeds.add(one, tasks)
             await settle()
             bench.feeds.forget(one.child)  # a copy of its channel is open still, so that no end comes
 
@@ -129,7 +124,7 @@ async def test_what_a_worker_counted_before_it_died_unheard_is_counted(bench: Be
 async def test_a_snapshot_reaches_those_who_come_later_too(bench: Bench) -> None:
     bench.feeds.publish(feed.Snapshot(epoch=1, generation=1))
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(bench.feeds.follow, bench.added())
+        bench.feeds.add(bench.worker(), tasks)
         await settle()
         packet, files, _, _ = socket.recv_fds(bench.workers[0], 1 << 16, 1)
         with open(files[0], "rb") as memory:
