@@ -13,7 +13,7 @@ Foreign exceptions become one of these in the driver that met them (`translate`)
 traceback.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "TakoError",
     "Unreachable",
     "UsageError",
+    "all_failed",
     "translate",
 ]
 
@@ -90,6 +91,18 @@ class PartlyDone(TakoError):
 
     exit_code = 6
     code = "partly_done"
+
+
+def all_failed(errors: Sequence[TakoError]) -> TakoError:
+    """Choose the error, and so the exit code, of what failed on every server that it was asked of.
+
+    A single server's is its own, and so is what all of them agree on: stopped, locked, not reached. Else it is 1.
+    """
+    agreed = any(all(isinstance(error, kind) for error in errors) for kind in (Cancelled, Locked, Unreachable))
+    if agreed or len(errors) == 1:
+        return errors[0]
+    first = next(error for error in errors if not isinstance(error, Unreachable))
+    return TakoError(f"{len(errors)} servers failed: {first.message}", hint=first.hint)
 
 
 @contextmanager

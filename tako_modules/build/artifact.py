@@ -1,7 +1,7 @@
 """From a project to the file that travels: `.tako/build/<version>.tar.gz`."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import anyio.to_thread
@@ -10,22 +10,22 @@ import msgspec
 from tako_modules.base.errors import ConfigError
 from tako_modules.base.files import disk_errors, file_digest
 from tako_modules.base.ids import token
+from tako_modules.config.problems import Problem
 from tako_modules.model.project import Project
 from tako_modules.model.release import Recipe
 from tako_modules.runtimes import catalog
-from tako_modules.runtimes.recipe import Runtime
+from tako_modules.runtimes.recipe import Need, Runtime
 from tako_modules.workspace.lock import project_lock
 from tako_modules.workspace.state import State
 
 from .archive import pack
 from .git import read_repository
-from .run import run_build
+from .outputs import build
 from .selection import Shipment
-from .source import Rules
-from .tree import Tree, changed, walk
+from .source import Entry, Rules
 from .version import content_digest, version_name
 
-__all__ = ["Artifact", "foresee", "make"]
+__all__ = ["Artifact", "foresee", "make", "refused"]
 
 KEPT = 5  # artifacts in .tako/build: as many as a server keeps good releases
 
@@ -33,7 +33,8 @@ KEPT = 5  # artifacts in .tako/build: as many as a server keeps good releases
 class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     """A packed build; size in bytes and SHA-256 of the file; recipe: how a server installs and starts it.
 
-    left_out: sentences about pipes, sockets and devices among the files, which are not shipped.
+    left_out: sentences about pipes, sockets and devices among the files, which are not shipped; other_name: its version
+    on a server that has another build of the same commit under the first one, "" where the version tells the content.
     """
 
     version: str
@@ -43,22 +44,44 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     files: int
     recipe: Recipe
     left_out: tuple[str, ...] = ()
+    other_name: str = ""
 
 
-async def make(project: Project, folder: Path, report: Callable[[str], None]) -> Artifact:
+async def make(
+    project: Project, folder: Path, report: Callable[[str], None], *, config: str = "", repeats: bool = True
+) -> Artifact:
     """Build a project, choose its files, name and pack them; `report` gets every line that the build prints.
 
+    config: the file in the folder that the project was read from, "" where there is none; repeats: whether the error of
+    a failed build has its last lines.
     Raises TakoError, ConfigError where the project is to blame; a failed build leaves the artifacts as they were.
     """
     state = State(folder)
     with project_lock(state):
         _, runtime = catalog.choose(project, folder)
-        tree, made = await _build(project, folder, runtime, report)
+        command, rules = _build_command(project, folder, runtime), _rules(project, folder, runtime)
+        built = await build(command, folder, rules, report, repeats=repeats)
         runtime.check_built(project, folder)
         recipe = runtime.recipe(project, folder)
-        shipment = Shipment(folder, tree, made, await read_repository(folder), _rules(project, folder, runtime))
-        settings = _settings(project, recipe)
-        return await anyio.to_thread.run_sync(_pack, shipment, state, recipe, settings)
+        shipment = Shipment(folder, built, await read_repository(folder), _rules(project, folder, runtime), config)
+        entries = await anyio.to_thread.run_sync(_choose, shipment, runtime.needs(project, folder))
+        return await anyio.to_thread.run_sync(_pack, shipment, entries, state, recipe, _settings(project, recipe))
+
+
+def refused(project: Project, folder: Path) -> list[Problem]:
+    """Tell what keeps a project from being built and started, as far as this shows before its build."""
+    try:
+        _, runtime = catalog.choose(project, folder)
+    except ConfigError as error:
+        return [Problem(path="runtime", message=error.message, hint=error.hint)]
+    problem = runtime.refuses(project)
+    found = [problem] if problem else []
+    if not _build_command(project, folder, runtime):
+        try:
+            runtime.check_built(project, folder)
+        except ConfigError as error:
+            found.append(Problem(path="runtime", message=error.message, hint=error.hint))
+    return found
 
 
 def foresee(project: Project, folder: Path) -> tuple[str, Recipe]:
@@ -75,40 +98,29 @@ def _build_command(project: Project, folder: Path, runtime: Runtime) -> str:
     return runtime.build_command(folder) if project.build is None else project.build
 
 
-async def _build(
-    project: Project, folder: Path, runtime: Runtime, report: Callable[[str], None]
-) -> tuple[Tree, tuple[str, ...]]:
-    """Run the build command, if any; gives the files that are there afterwards, and those of them that it made."""
-    command = _build_command(project, folder, runtime)
-    enters = _rules(project, folder, runtime).enters
-    before = await anyio.to_thread.run_sync(walk, folder, enters)
-    if not command:
-        return before, ()
-    await run_build(command, folder, report)
-    after = await anyio.to_thread.run_sync(walk, folder, enters)
-    return after, changed(before, after)
-
-
 def _settings(project: Project, recipe: Recipe) -> bytes:
     """Give what a server is told beside the files: it may change where no file that is shipped does."""
     return msgspec.json.encode((recipe, project.vars, [one.vars for one in project.environments]))
 
 
-def _pack(shipment: Shipment, state: State, recipe: Recipe, settings: bytes) -> Artifact:
-    outputs = shipment.outputs(state.read_outputs())
-    state.write_outputs(outputs)
-    entries = shipment.entries(outputs)
+def _choose(shipment: Shipment, need: Need | None) -> tuple[Entry, ...]:
+    entries = shipment.entries()
     if not entries:
         raise ConfigError("there is no file to ship", hint="look at .gitignore, .takoignore and exclude in tako.toml")
+    if need is not None:
+        shipment.check_shipped(need, entries)
+    return entries
+
+
+def _pack(shipment: Shipment, entries: Sequence[Entry], state: State, recipe: Recipe, settings: bytes) -> Artifact:
     beside = state.build / f".{token()}.tar.gz"
     try:
         pack(shipment.folder, entries, beside)
         digest = file_digest(beside)
         earlier = state.build / f"{shipment.commit}.tar.gz"
-        if shipment.is_clean(outputs, entries) and (not earlier.exists() or file_digest(earlier) == digest):
-            version = shipment.commit
-        else:  # also of a commit whose build gives other files than it did before
-            version = version_name(shipment.commit, content_digest(shipment.folder, entries, settings))
+        by_content = version_name(shipment.commit, content_digest(shipment.folder, entries, settings))
+        clean = shipment.is_clean(entries) and (not earlier.exists() or file_digest(earlier) == digest)
+        version = shipment.commit if clean else by_content  # so is a commit whose build gives other files than before
         path = state.build / f"{version}.tar.gz"
         with disk_errors(f"write {path}"):
             beside.replace(path)
@@ -124,6 +136,7 @@ def _pack(shipment: Shipment, state: State, recipe: Recipe, settings: bytes) -> 
         files=len(entries),
         recipe=recipe,
         left_out=shipment.left_out(),
+        other_name=by_content if clean else "",
     )
 
 

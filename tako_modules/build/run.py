@@ -25,11 +25,11 @@ exec /bin/sh -c "$1"
 """  # its standard input ends when tako does, however that ends: then the guard ends the whole group
 
 
-async def run_build(command: str, folder: Path, report: Callable[[str], None]) -> None:
+async def run_build(command: str, folder: Path, report: Callable[[str], None], *, repeats: bool = True) -> None:
     """Run `command` through sh in the project; every line of its output goes to `report`.
 
     Its whole process group is ended when this is cancelled, and when tako is killed.
-    Raises TakoError when it fails or takes too long.
+    Raises TakoError when it fails or takes too long; repeats: with the last lines in it.
     """
     argv = ("/bin/sh", "-c", _GUARDED, "sh", command)
     process = await anyio.open_process(
@@ -53,7 +53,7 @@ async def run_build(command: str, folder: Path, report: Callable[[str], None]) -
             await process.aclose()
     if code:
         how = f"exit code {code}" if code > 0 else signal.Signals(-code).name
-        shown = "".join(f"\n    {line}" for line in tail)
+        shown = "".join(f"\n    {line}" for line in tail) if repeats else ""
         raise TakoError(f"the build failed ({how}): {command}{shown}", hint=f"run it yourself: {command}")
 
 

@@ -24,7 +24,7 @@ __all__ = ["FIXED", "Entry", "Rules", "ignored_by_files", "read_entries"]
 
 FIXED = (
     *(".git", ".hg/", ".svn/", ".tako/", "node_modules/", ".venv/", "__pycache__/", "*.py[co]"),
-    *(".env*", "*.log", ".next/cache/", ".turbo/", ".vite/", ".DS_Store"),
+    *(".env*", "*.log", "**/.next/cache/", ".turbo/", ".vite/", ".DS_Store"),
 )
 TAKOIGNORE = ".takoignore"
 

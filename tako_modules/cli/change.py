@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import msgspec
 
-from tako_modules.base.errors import PartlyDone, TakoError
+from tako_modules.base.errors import PartlyDone, TakoError, all_failed
 from tako_modules.deploy.target import Connection, Target
 from tako_modules.protocol.messages import Request
 from tako_modules.protocol.replies import DeployedData, FailureData
@@ -82,18 +82,18 @@ def verdict(errors: dict[str, TakoError], count: int) -> TakoError:
             f"done on {count - len(errors)} of {count} servers; not on {', '.join(errors)}",
             hint="correct what is said above and run the command again",
         )
-    return next(iter(errors.values()))
+    return all_failed(list(errors.values()))
 
 
 def tell_error(screen: Console, server: str, error: TakoError, *, alone: bool) -> None:
     """Say why one server did not do it; what is alone is told by the verb's end."""
     if not alone:
-        screen.say(f"{server}: {error.message}")
-        receipt.say_hint(screen, error)
+        screen.error(f"{server}: {error.message}")
+        receipt.tell_hint(screen, error)
     failure = getattr(error, "failure", None)
     if isinstance(failure, FailureData):
         for line in receipt.failure_lines(failure):
-            screen.say(line)
+            screen.error(line)
 
 
 def _tell_change(screen: Console, server: str, done: DeployedData) -> None:

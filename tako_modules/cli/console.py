@@ -101,12 +101,16 @@ class Console:
         if self.options.verbose:
             self.say(text)
 
+    def error(self, text: str) -> None:
+        """Tell why something failed, or what to do about it, on standard error, also with `--quiet`."""
+        if self.options.quiet:
+            print(plain_text(text), file=sys.stderr, flush=True)
+        else:
+            self.say(text)
+
     def warn(self, text: str) -> None:
         """Tell what should not be overlooked, on standard error, also with `--quiet`."""
-        if self.options.quiet:
-            print(f"warning: {plain_text(text)}", file=sys.stderr, flush=True)
-        else:
-            self.say(f"warning: {text}")
+        self.error(f"warning: {text}")
 
     def still(self) -> AbstractContextManager[None]:
         """Let nothing move in the block: a person is asked something."""

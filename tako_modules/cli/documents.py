@@ -197,10 +197,11 @@ class LogLine(_Document, frozen=True, kw_only=True):
 
 
 class LogsServer(_Document, frozen=True, kw_only=True):
-    """One server's lines, oldest first."""
+    """One server's lines, oldest first; error: why there are no more, or none."""
 
     server: str
     lines: tuple[LogLine, ...]
+    error: FailedProblem | None = None
 
 
 class LogsDocument(_Document, frozen=True, kw_only=True):

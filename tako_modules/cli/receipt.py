@@ -14,7 +14,7 @@ from tako_modules.protocol.replies import FailureData
 from .console import Console
 from .steps import sent_text
 
-__all__ = ["Facts", "failure_lines", "say_hint", "show", "url"]
+__all__ = ["Facts", "failure_lines", "show", "tell_hint", "url"]
 
 HTTPS = 443
 LOG_LINES = 20
@@ -41,10 +41,10 @@ def url(route: str, port: int) -> str:
     return f"https://{host}{'' if port == HTTPS else f':{port}'}/{path}"
 
 
-def say_hint(screen: Console, error: TakoError) -> None:
+def tell_hint(screen: Console, error: TakoError) -> None:
     """Say what to do about an error of one server, as the last words of a verb do."""
     for line in error.hint.splitlines():
-        screen.say(f"  → {line}")
+        screen.error(f"  → {line}")
 
 
 def failure_lines(failure: FailureData) -> list[str]:
@@ -78,14 +78,27 @@ def show(screen: Console, facts: Facts, error: TakoError | None) -> None:
     if len(facts.done) > 1:
         screen.line()
         screen.table(("server", "result"), _outcomes(facts.done))
-    if error is None and not screen.options.json:
-        screen.line()
-        if any(one.deployed is not None and not one.deployed.new_app for one in facts.done):
-            rollback = "tako rollback" if facts.env == "production" else f"tako rollback --env {facts.env}"
-            screen.line(f"  go back:  {rollback}")
-        for route in facts.job.routes:
-            screen.line(f"  {url(route, facts.done[0].https_port)}")
+    _show_ways(screen, facts)
     screen.emit(_document(facts, error))
+
+
+def _show_ways(screen: Console, facts: Facts) -> None:
+    """Print where the new version answers, if it does on any server, and how to go back."""
+    serving = [one for one in facts.done if one.deployed is not None]
+    if not serving:
+        return
+    screen.line()
+    for route in facts.job.routes:
+        screen.line(f"  {url(route, serving[0].https_port)}")
+    earlier = sorted({one.deployed.previous for one in serving if one.deployed is not None} - {""})
+    if not earlier:
+        return
+    # Without a version each server returns to what it had before: those that were not updated would go too far.
+    wanted, look = ("", "") if len(serving) == len(facts.done) else (f" {earlier[0]}", "")
+    if wanted and len(earlier) > 1:
+        wanted, look = " VERSION", ", see `tako releases`"
+    env = "" if facts.env == "production" else f" --env {facts.env}"
+    screen.line(f"  go back:  tako rollback{wanted}{env}{look}")
 
 
 def _outcomes(done: Sequence[Done]) -> list[tuple[str, str]]:
@@ -104,12 +117,13 @@ def _show_failure(screen: Console, one: Done, *, alone: bool) -> None:
     if error is None:
         return
     if not alone:
-        screen.say(error.message if error.message.startswith(f"{one.server} ") else f"{one.server}: {error.message}")
-        say_hint(screen, error)
+        named = error.message.startswith(f"{one.server} ")
+        screen.error(error.message if named else f"{one.server}: {error.message}")
+        tell_hint(screen, error)
     failure = getattr(error, "failure", None)
     if isinstance(failure, FailureData):
         for line in failure_lines(failure):
-            screen.say(line)
+            screen.error(line)
 
 
 def _show_success(screen: Console, facts: Facts, one: Done) -> None:

@@ -1,7 +1,7 @@
 """What a verb needs of the world, opened on demand: the project, the user's servers, connections to them."""
 
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -76,11 +76,13 @@ class Session:
         """Read the user's servers, the built-in one last."""
         return (*inventory.read_servers(paths.home()), Server(name=LOCAL, host="127.0.0.1"))
 
-    def targets(self, workspace: Workspace, only: tuple[str, ...] = ()) -> list[Target]:
-        """List the servers that run the environment; raises ConfigError with all that is wrong."""
+    def targets(
+        self, workspace: Workspace, only: tuple[str, ...] = (), also: Sequence[problems.Problem] = ()
+    ) -> list[Target]:
+        """List the servers that run the environment; raises ConfigError with all that is wrong, `also` known too."""
         servers = self.inventory()
-        found = check.check_for_deploy(workspace.project, self.env, servers, only)
-        problems.raise_all(workspace.file.name, found)
+        found = [*also, *check.check_for_deploy(workspace.project, self.env, servers, only)]
+        problems.raise_all(workspace.file.name, check.located(found, workspace.text))
         chosen = check.targets(workspace.project, self.env, servers, only)
         return [
             Target(server=one.server, instances=one.placement.instances, idle_timeout=one.placement.idle_timeout)

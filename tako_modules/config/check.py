@@ -7,10 +7,11 @@ import msgspec
 from tako_modules.model.project import Placement, Project
 from tako_modules.model.server import LOCAL, Server
 
+from .lines import LineIndex
 from .problems import Problem, nearest
 from .rules import DEVELOPMENT
 
-__all__ = ["Target", "check_for_deploy", "targets"]
+__all__ = ["Target", "check_for_deploy", "located", "targets"]
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +48,12 @@ def check_for_deploy(
         hint = f'add this line under [envs.{env}]:\nroute = "{project.name}.example.com"'
         problems.append(Problem(path=f"envs.{env}", message="has no routes, so no request would reach it", hint=hint))
     return problems + _server_problems(project, env, inventory, only)
+
+
+def located(problems: Sequence[Problem], text: str) -> list[Problem]:
+    """Give problems the lines on which a text has their keys; what is not written has none."""
+    lines = LineIndex(text).by_text() if problems else {}
+    return [msgspec.structs.replace(problem, line=lines.get(problem.path, 0)) for problem in problems]
 
 
 def _server_problems(project: Project, env: str, inventory: Sequence[Server], only: Sequence[str]) -> list[Problem]:

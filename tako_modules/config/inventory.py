@@ -14,7 +14,14 @@ from . import rules
 from .problems import KeyPath, Problem
 from .tables import Sheet, parse_toml, read_table
 
-__all__ = ["VARIABLE", "address_problem", "parse_inventory", "parse_servers_variable"]
+__all__ = [
+    "VARIABLE",
+    "address_problem",
+    "name_problem",
+    "parse_inventory",
+    "parse_servers_variable",
+    "same_machine",
+]
 
 VARIABLE = "TAKO_SERVERS"
 _ENTRY = re.compile(
@@ -89,16 +96,27 @@ def parse_servers_variable(text: str) -> tuple[Server, ...]:
 
 
 def _check(server: Server, before: list[Server], at: KeyPath, sheet: Sheet) -> None:
-    if server.name == LOCAL:
-        sheet.report(at, "the name local is built in: this machine, without SSH", "choose another name")
-    else:
-        rules.check_name(server.name, at, sheet)
+    _check_name(server.name, at, sheet)
     _check_address(server.host, (server.user, server.admin), at, sheet)
     for other in before:
         if other.name == server.name:
             sheet.report(at, f"the name {server.name} is taken by another server", "choose another name")
-        elif _same_machine(other, server):
+        elif same_machine(other, server.host, server.port):
             sheet.report(at, f"the host {server.host} is already called {other.name}", "keep one of the two")
+
+
+def name_problem(name: str) -> Problem | None:
+    """Find what is wrong with a name that was typed or made, by the rules of the inventory."""
+    sheet = Sheet("", "")
+    _check_name(name, (), sheet)
+    return next(iter(sheet.problems), None)
+
+
+def _check_name(name: str, at: KeyPath, sheet: Sheet) -> None:
+    if name == LOCAL:
+        sheet.report(at, "the name local is built in: this machine, without SSH", "choose another name")
+    else:
+        rules.check_server_name(name, at, sheet)
 
 
 def address_problem(host: str, user: str) -> Problem | None:
@@ -115,11 +133,11 @@ def _check_address(host: str, users: Sequence[str], at: KeyPath, sheet: Sheet) -
             sheet.report(at, f"{word!r} is not a login", "write the name of a user of that machine")
 
 
-def _same_machine(one: Server, other: Server) -> bool:
+def same_machine(one: Server, host: str, port: int) -> bool:
     """Compare hosts; loopback addresses lead to different machines on different ports (containers, tunnels)."""
-    if one.host.lower() != other.host.lower():
+    if one.host.lower() != host.lower():
         return False
-    return one.port == other.port or not _is_loopback(one.host)
+    return one.port == port or not _is_loopback(one.host)
 
 
 def _is_loopback(host: str) -> bool:

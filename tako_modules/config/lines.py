@@ -7,7 +7,7 @@ import re
 
 import tomli
 
-from .problems import KeyPath
+from .problems import KeyPath, key_text
 
 __all__ = ["LineIndex"]
 
@@ -46,6 +46,10 @@ class LineIndex:
                 return self._lines[path]
             path = path[:-1]
         return 0
+
+    def by_text(self) -> dict[str, int]:
+        """Tell the line of every key that is written, by the text that problems name it with."""
+        return {key_text(path): line for path, line in self._lines.items()}
 
     def __contains__(self, path: KeyPath) -> bool:
         return path in self._lines

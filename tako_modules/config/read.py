@@ -17,8 +17,9 @@ _ALWAYS_KNOWN = (rules.DEVELOPMENT, "production")  # environments that may have 
 def read_project(text: str, file: str, *, folder_name: str, detected_name: str = "", env: str = "") -> Project:
     """Read the text of tako.toml; `file` is what problems call it.
 
-    folder_name, detected_name: what the app is called without `name`; env: leave out what is wrong with other
-    environments' routes and servers, for a command that uses only this one. Raises BadConfig with all problems.
+    folder_name, detected_name: what the app is called without `name`; env: leave out what is wrong with routes,
+    variables and servers of other environments, for a command that uses only this one.
+    Raises BadConfig with all problems.
     """
     text = text.removeprefix("\ufeff")
     top = parse_toml(text, file)
@@ -29,11 +30,13 @@ def read_project(text: str, file: str, *, folder_name: str, detected_name: str =
     health = HealthCheck(path=tako.health.path, timeout=float(tako.health.timeout))
     common = rules.read_vars({key: value for key, value in tako.vars.items() if not _is_table(value)}, ("vars",), sheet)
     rules.check_size(common, ("vars",), sheet)
-    environments = _environments(tako, name, env, sheet)
+    environments = _environments(tako, name, sheet)
     for one in environments:
         if one.vars:
             rules.check_size({**common, **one.vars}, ("vars", one.name), sheet)
-    placements = _placements(tako, env, sheet)
+    placements = _placements(tako, sheet)
+    if env:
+        _forget_others(env, environments, placements, sheet)
     sheet.finish()
     return Project(
         name=name,
@@ -47,8 +50,21 @@ def read_project(text: str, file: str, *, folder_name: str, detected_name: str =
         services=(Service(start=tako.start or (), dev=tako.dev or (), health=health),),
         environments=environments,
         placements=placements,
-        warnings=tuple(sheet.warnings),
+        warnings=sheet.warnings,
     )
+
+
+def _forget_others(
+    env: str, environments: tuple[Environment, ...], placements: tuple[Placement, ...], sheet: Sheet
+) -> None:
+    """Drop what was found in the tables of environments and servers that a command does not use."""
+    for other in environments:
+        if other.name != env:
+            sheet.forget(("envs", other.name))
+            sheet.forget(("vars", other.name))
+    for placement in placements:
+        if env not in placement.envs:
+            sheet.forget(("servers", placement.server))
 
 
 def _is_table(value: object) -> bool:
@@ -88,13 +104,11 @@ def _check_top(tako: Tako, sheet: Sheet) -> None:
             sheet.report(("services", "web"), "the top level of the file describes web", "move its keys there")
 
 
-def _environments(tako: Tako, app: str, only: str, sheet: Sheet) -> tuple[Environment, ...]:
-    """Read all environments; what is wrong with the routes of those that are not used is forgotten."""
+def _environments(tako: Tako, app: str, sheet: Sheet) -> tuple[Environment, ...]:
     found = []
     for env, table in _declared(tako).items():
         if env in tako.envs:
             rules.check_name(env, ("envs", env), sheet)
-        mark = len(sheet.problems)
         routes = rules.read_routes(app, env, table, sheet)
         if (
             env in tako.envs
@@ -102,8 +116,6 @@ def _environments(tako: Tako, app: str, only: str, sheet: Sheet) -> tuple[Enviro
             and not any(sheet.written(("envs", env, key)) for key in ("route", "routes"))
         ):
             sheet.report(("envs", env), "has no routes", f'add route = "{app}.example.com" under [envs.{env}]')
-        if only and env != only:
-            del sheet.problems[mark:]
         own = tako.vars.get(env)
         values = rules.read_vars(own, ("vars", env), sheet) if isinstance(own, dict) else {}
         found.append(Environment(name=env, routes=routes, vars=values))
@@ -119,7 +131,7 @@ def _declared(tako: Tako) -> dict[str, Env]:
     return {**implied, **tako.envs}
 
 
-def _placements(tako: Tako, only: str, sheet: Sheet) -> tuple[Placement, ...]:
+def _placements(tako: Tako, sheet: Sheet) -> tuple[Placement, ...]:
     plain = {key: value for key, value in tako.servers.items() if not _is_table(value) or key == "instances"}
     defaults = read_table(ServerDefaults, plain, ("servers",), sheet) or ServerDefaults()
     _refuse_range(defaults.instances, ("servers", "instances"), sheet)
@@ -135,10 +147,7 @@ def _placements(tako: Tako, only: str, sheet: Sheet) -> tuple[Placement, ...]:
         table = read_table(ServerTable, value, at, sheet)
         if table is not None:
             found.append(_placement(server, table, defaults, sheet))
-            mark = len(sheet.problems)
             _check_envs(found[-1], tako, sheet)
-            if only and only not in found[-1].envs:
-                del sheet.problems[mark:]
     return tuple(found)
 
 

@@ -7,7 +7,7 @@ from tako_modules.base.text import NAME, sanitise_name
 from tako_modules.model.route import ROUTES_LIMIT, BadRoute, Route
 
 from .problems import KeyPath
-from .schema import Env, Health
+from .schema import RESERVED_SERVER_NAMES, Env, Health
 from .tables import FloatText, Sheet
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "check_host",
     "check_main",
     "check_name",
+    "check_server_name",
     "check_shell",
     "check_size",
     "is_reserved",
@@ -45,6 +46,15 @@ def check_name(name: str, path: KeyPath, sheet: Sheet) -> bool:
         f"{name!r} is not a name: 1 to 63 of a-z, 0-9 and '-', a letter first, no '-' last",
         f'write "{better}"' if better else "",
     )
+    return False
+
+
+def check_server_name(name: str, path: KeyPath, sheet: Sheet) -> bool:
+    """Check the name of a server: it has to be free in `[servers]` of tako.toml, whose own keys stand beside it."""
+    if name not in RESERVED_SERVER_NAMES:
+        return check_name(name, path, sheet)
+    message = f"no server may be called {name}: [servers] of tako.toml has a key {name}"
+    sheet.report(path, message, "choose another name")
     return False
 
 

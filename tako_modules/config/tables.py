@@ -46,7 +46,7 @@ class Sheet:
     def __init__(self, file: str, text: str) -> None:
         self.file = file
         self.problems: list[Problem] = []
-        self.warnings: list[str] = []
+        self._ignored: list[Problem] = []
         self._lines = LineIndex(text)
 
     def report(self, path: KeyPath, message: str, hint: str = "") -> None:
@@ -57,9 +57,18 @@ class Sheet:
 
     def warn(self, path: KeyPath, message: str) -> None:
         """Note something that is ignored."""
-        self.warnings.append(
-            Problem(line=self._lines.line(path), path=key_text(path), message=message).text(self.file),
-        )
+        self._ignored.append(Problem(line=self._lines.line(path), path=key_text(path), message=message))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is ignored, in words."""
+        return tuple(problem.text(self.file) for problem in self._ignored)
+
+    def forget(self, path: KeyPath) -> None:
+        """Drop what was found at a key and in all that is below it."""
+        key = key_text(path)
+        self.problems = [one for one in self.problems if not _is_below(one.path, key)]
+        self._ignored = [one for one in self._ignored if not _is_below(one.path, key)]
 
     def written(self, path: KeyPath) -> bool:
         """Tell whether the file has this key, right or wrong."""
@@ -68,6 +77,10 @@ class Sheet:
     def finish(self) -> None:
         """Raise BadConfig when anything was wrong."""
         raise_all(self.file, self.problems)
+
+
+def _is_below(path: str, key: str) -> bool:
+    return path == key or path.startswith((f"{key}.", f"{key}["))
 
 
 def parse_toml(text: str, file: str) -> dict[str, object]:

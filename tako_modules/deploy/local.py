@@ -1,6 +1,7 @@
 """The built-in server `local`: a user-level `tako serve`, started detached when a command needs it."""
 
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -18,12 +19,14 @@ from tako_modules.protocol.messages import ServerInfo
 from tako_modules.protocol.replies import ServerInfoData
 from tako_modules.supervisor import ports
 
-__all__ = ["PORTS", "connect", "ensure", "serve_argv", "stop"]
+__all__ = ["PORTS", "connect", "ensure", "free_pair", "serve_argv", "stop"]
 
 PORTS = ((8080, 8443), (8081, 8444), (8082, 8445), (8083, 8446), (8084, 8447))  # plain and TLS, the first free pair
 START_SECONDS = 30.0
 STOP_SECONDS = 75.0  # init gives workers and apps 60 s, then ends them
 LOOK_SECONDS = 0.1
+LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))  # where --loopback listens
+_NO_FAMILY = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 SOCKET_BYTES = 107  # Linux: sun_path has 108, one of them ends it
 
 
@@ -39,7 +42,7 @@ async def ensure(clock: Clock, say: Callable[[str], None]) -> Path:
     with _lock(folder / "start.lock"):
         if await _answers(path):
             return path
-        ports = _free_pair(say)
+        ports = free_pair(PORTS, say)
         say(f"starting the built-in server on ports {ports[0]} and {ports[1]}; it is not restarted after a reboot")
         if os.geteuid() == 0:
             say("you are root: on the built-in server apps run as root too")
@@ -162,31 +165,40 @@ async def _answers(path: Path) -> bool:
         return False
 
 
-def _free_pair(say: Callable[[str], None]) -> tuple[int, int]:
-    for pair in PORTS:
+def free_pair(pairs: Sequence[tuple[int, int]], say: Callable[[str], None]) -> tuple[int, int]:
+    """Choose the first pair of ports that nobody listens on; `say` hears who holds one of the others."""
+    for pair in pairs:
         taken = [port for port in pair if not _free(port)]
         if not taken:
             return pair
         say(f"port {taken[0]} is in use by {_holder(taken[0])}: trying the next pair")
     raise TakoError(
-        f"none of the port pairs {', '.join(f'{plain}/{tls}' for plain, tls in PORTS)} is free",
+        f"none of the port pairs {', '.join(f'{plain}/{tls}' for plain, tls in pairs)} is free",
         hint="stop what uses them (look with `ss -tlnp`) and try again",
     )
 
 
 def _free(port: int) -> bool:
-    with contextlib.closing(socket.socket()) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    """Whether nobody listens on a port of this machine; an address family that it does not have is no hindrance."""
+    for family, address in LOOPBACK:
         try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
+            with socket.socket(family) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((address, port))
+        except OSError as error:
+            if error.errno not in _NO_FAMILY:
+                return False
     return True
 
 
 def _holder(port: int) -> str:
-    """Say who listens on a port, as far as this user may see it."""
-    for listener in ports.listeners():
-        if listener.port == port:
-            return f"uid {listener.uid}, address {listener.address}"
-    return "another program"
+    """Say who listens on a port, as far as this user may see it: only one's own processes have names."""
+    here = [listener for listener in ports.listeners() if listener.port == port]
+    if not here:
+        return "another program"
+    pid = ports.holder({listener.inode for listener in here})
+    if pid is None:
+        return f"a program of {ports.user_words(here[0].uid)}"
+    with contextlib.suppress(OSError):
+        return f"{Path(f'/proc/{pid}/comm').read_text(errors='replace').strip()} (pid {pid})"
+    return f"the process {pid}"

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import anyio
 
 from tako_modules.base.clock import Clock
-from tako_modules.base.errors import Cancelled, Locked, PartlyDone, TakoError, Unreachable
+from tako_modules.base.errors import Cancelled, PartlyDone, TakoError, all_failed
 from tako_modules.protocol.messages import Cancel
 from tako_modules.protocol.replies import StoppedData
 
-from .gate import Gate
+from .gate import Gate, ReleaseLost
 from .progress import Progress
 from .story import Done, Job, Story
 from .target import Reach, Target
@@ -25,10 +25,11 @@ class Deploy:
     def __init__(
         self, job: Job, targets: Sequence[Target], *, release: str, reach: Reach, progress: Progress, clock: Clock
     ) -> None:
-        gate = Gate(release)
+        self._gate = Gate(release)
         self._progress = progress
         self._stories = [
-            Story(target=target, job=job, gate=gate, reach=reach, progress=progress, clock=clock) for target in targets
+            Story(target=target, job=job, gate=self._gate, reach=reach, progress=progress, clock=clock)
+            for target in targets
         ]
         self._job = job
         self._scopes: dict[str, anyio.CancelScope] = {}
@@ -50,6 +51,11 @@ class Deploy:
 
     def _cancelled(self, story: Story) -> Done:
         error = Cancelled("cancelled before anything was changed", hint="run `tako deploy` to deploy")
+        if self._gate.started:
+            error = Cancelled(
+                "cancelled before traffic moved; the release command had begun and may have run, whole or in part",
+                hint="look what it did, then run `tako deploy` to deploy: it runs again",
+            )
         return Done(server=story.target.name, error=error, reached=story.reached)
 
     async def stop(self) -> None:
@@ -91,10 +97,5 @@ def verdict(done: Sequence[Done]) -> TakoError | None:
             f"deployed on {len(done) - len(errors)} of {len(done)} servers; not on {names}",
             hint="correct what is said above and run `tako deploy` again: it sends only what is missing",
         )
-    if len(errors) == 1:
-        return errors[0]
-    for kind in (Cancelled, Locked, Unreachable):
-        if all(isinstance(error, kind) for error in errors):
-            return errors[0]
-    first = next((error for error in errors if not isinstance(error, Unreachable)), errors[0])
-    return TakoError(f"{len(errors)} servers failed: {first.message}", hint=first.hint)
+    lost = next((error for error in errors if isinstance(error, ReleaseLost)), None)
+    return lost or all_failed(errors)

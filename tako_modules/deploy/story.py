@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from tako_modules.base.clock import Clock
-from tako_modules.base.errors import Cancelled, Refused, TakoError
+from tako_modules.base.errors import Cancelled, Locked, Refused, TakoError, Unreachable
 from tako_modules.base.text import size_text
 from tako_modules.build.artifact import Artifact
 from tako_modules.mgmt.client import Client, Event
@@ -21,10 +21,11 @@ from tako_modules.protocol.replies import (
     PrepareData,
     RoutesData,
     ServerInfoData,
+    UploadData,
 )
 
 from . import lease
-from .gate import Gate, ReleaseFailed
+from .gate import Gate, ReleaseFailed, ReleaseLost
 from .progress import Progress
 from .target import Connection, Reach, Target
 
@@ -72,16 +73,22 @@ class Story:
     rolling: bool = False
     connection: Connection | None = None
     fence: int = 0
+    version: str = ""
     path: str = ""
     deployed: DeployedData | None = None
     reached: bool = False
     phases: dict[str, float] = field(default_factory=dict)
     sent: int = 0
+    saved: int = 0
     https_port: int = 443
+
+    def __post_init__(self) -> None:
+        self.version = self.job.artifact.version
 
     async def run(self) -> Done:
         """Go through all steps; a failure ends this server's story and nobody else's."""
         problem: TakoError | None = None
+        lost: ReleaseLost | None = None
         try:
             async with self.reach(self.target.server) as self.connection:
                 self.reached = True
@@ -93,15 +100,15 @@ class Story:
         finally:
             self.progress.end(self.target.name, ok=self.deployed is not None)
             if self.deployed is None:
-                self.gate.leave(self.target.name)
+                lost = self.gate.leave(self.target.name)
         return Done(
             server=self.target.name,
             deployed=self.deployed,
-            error=problem,
+            error=lost if lost and isinstance(problem, Unreachable) else problem,
             reached=self.reached,
             phases=self.phases,
             sent=self.sent,
-            saved=self.job.artifact.size - self.sent,
+            saved=self.saved,
             https_port=self.https_port,
         )
 
@@ -158,25 +165,48 @@ class Story:
     async def _upload(self, client: Client) -> None:
         artifact = self.job.artifact
         self._step(f"uploading {size_text(artifact.size)}")
-        request = Upload(
-            app=self.job.app, fence=self.fence, version=artifact.version, size=artifact.size, sha256=artifact.sha256
-        )
-
-        def sent(count: int) -> None:
-            self.progress.sent(self.target.name, count, artifact.size)
-
-        done = await client.upload(request, artifact.path, sent)
-        self.sent = done.received
+        try:
+            done = await self._send(client)
+        except Refused as error:
+            self._rename(error)
+            done = await self._send(client)
+        self.sent, self.saved = done.received, artifact.size - done.received
         if done.known:
             self._line("the server has this version already: nothing to send")
         self.path = done.path
 
+    async def _send(self, client: Client) -> UploadData:
+        artifact = self.job.artifact
+        request = Upload(
+            app=self.job.app, fence=self.fence, version=self.version, size=artifact.size, sha256=artifact.sha256
+        )
+        return await client.upload(
+            request, artifact.path, lambda count: self.progress.sent(self.target.name, count, artifact.size)
+        )
+
+    def _rename(self, refused: Refused) -> None:
+        """Go on under the name of the content where the server knows the commit's name for something else."""
+        other = self.job.artifact.other_name
+        if refused.code != "conflict" or other in ("", self.version):
+            raise refused
+        self._line(f"{self.version} is there already, built elsewhere in another way: this one becomes {other}")
+        self.version = other
+
     async def _prepare(self, client: Client) -> None:
         self._step("preparing the release")
+        try:
+            await self._make_ready(client)
+        except Refused as error:
+            self._rename(error)
+            again = await self._send(client)
+            self.sent, self.path = self.sent + again.received, again.path
+            await self._make_ready(client)
+
+    async def _make_ready(self, client: Client) -> None:
         request = Prepare(
             app=self.job.app,
             fence=self.fence,
-            version=self.job.artifact.version,
+            version=self.version,
             env=self.job.env,
             recipe=self.job.recipe,
         )
@@ -191,28 +221,31 @@ class Story:
             del lines[:-LAST_LINES]
             self._event(event)
 
-        request = RunRelease(
-            app=self.job.app, fence=self.fence, version=self.job.artifact.version, run=self.gate.command
-        )
+        request = RunRelease(app=self.job.app, fence=self.fence, version=self.version, run=self.gate.command)
         self.gate.begin()
-        done = await client.call(request, ExitData, heard)
-        if done.exit_code == 0:
-            self.gate.open()
-            return
+        try:
+            done = await client.call(request, ExitData, heard)
+        except (Unreachable, Locked):
+            raise  # it may run on, or be somebody else's by now
+        except TakoError as error:
+            raise self._release_failed(error.message, None, lines) from error
+        if done.exit_code != 0:
+            raise self._release_failed(f"exit code {done.exit_code}", done.exit_code, lines)
+        self.gate.open()
+
+    def _release_failed(self, why: str, code: int | None, lines: list[str]) -> Refusal:
+        """Shut the gate for all, and word the failure with the last lines of the command."""
         failure = FailureData(
-            rule="the release command failed",
-            detail=self.gate.command,
-            exit_code=done.exit_code,
-            log=tuple(lines),
+            rule="the release command failed", detail=self.gate.command, exit_code=code, log=tuple(lines)
         )
         error = Refusal(
-            f"the release command failed on {self.target.name} with exit code {done.exit_code}; nothing was changed",
+            f"the release command failed on {self.target.name}: {why}; nothing was changed",
             code="release_failed",
             hint="correct it, try it with `sh -c`, and run `tako deploy` again",
             failure=failure,
         )
         self.gate.shut(ReleaseFailed(error.message, hint=error.hint))
-        raise error
+        return error
 
     async def _deploy(self, client: Client) -> None:
         self._step("rolling out")
@@ -220,7 +253,7 @@ class Story:
         request = Deploy(
             app=self.job.app,
             fence=self.fence,
-            version=self.job.artifact.version,
+            version=self.version,
             path=self.path,
             routes=self.job.routes,
             instances=self.target.instances,

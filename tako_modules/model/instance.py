@@ -59,8 +59,9 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     """One instance as control knows it; times are seconds of the monotonic clock, None when it has not happened.
 
     number: never reused while the deployment exists; pid and birth (clock ticks since boot) name its process;
-    admitted: the route table names it; withdrawn_at: it left the table for good; failures: probes in a row that failed;
-    in_flight: requests open at it, over all workers; gone: its process has ended and its exit is acknowledged.
+    passed_at: the last probe that passed; failures: probes in a row that failed since; admitted: the route table names
+    it; withdrawn_at: it left the table for good; in_flight: requests open at it, over all workers; gone: its process
+    has ended and its exit is acknowledged.
     """
 
     app: str
@@ -72,6 +73,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     birth: int | None = None
     spawned_at: float = 0.0
     healthy_at: float | None = None
+    passed_at: float | None = None
     admitted: bool = False
     withdrawn_at: float | None = None
     withdrawn_generation: int | None = None

@@ -1,7 +1,8 @@
 """Which requests an app answers: host and path patterns, their order, and the table that finds the app of a request.
 
 An exact host beats a wildcard, a longer wildcard a shorter one; then the longer path wins, then exact over `/p/*` over
-`/p*`. Nothing else decides, so two apps never tie: the same pattern twice is a conflict.
+`/p*`. Nothing else decides, so two apps never tie: the same pattern twice is a conflict. A slash at the end of an exact
+path makes no difference, neither in a pattern nor in a request.
 """
 
 import re
@@ -21,6 +22,7 @@ _HOST_LIMIT, _LABEL_LIMIT = 253, 63  # characters of a domain name and of a part
 _HOST = re.compile(r"(?:\*\.)?[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+")
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()+,;=:@%-]*)*\*?")
 _EXACT, _SEGMENT, _PREFIX = 2, 1, 0
+_OWN_HOST = "tako.internal"  # where the server tells how it is, and which instances are asked by
 
 
 class BadRoute(ValueError):
@@ -56,7 +58,7 @@ class Route(msgspec.Struct, frozen=True, order=False):
         wildcard = host.startswith("*.")
         path, kind = _path_kind(slash + rest)
         _check_path(slash + rest, path, kind)
-        return cls(host.removeprefix("*."), wildcard, path, kind)
+        return cls(host.removeprefix("*."), wildcard, path.removesuffix("/") if kind == _EXACT else path, kind)
 
     def __str__(self) -> str:
         star = {_EXACT: "", _SEGMENT: "/*", _PREFIX: "*"}[self.kind] if self.path else ""
@@ -71,7 +73,7 @@ class Route(msgspec.Struct, frozen=True, order=False):
         """Tell whether a request's path (without its query) is one of this pattern's."""
         mine = self.path.encode()
         if self.kind == _EXACT:
-            return path == mine
+            return path.removesuffix(b"/") == mine
         if self.kind == _PREFIX:
             return path.startswith(mine)
         return path == mine or path.startswith(mine + b"/")
@@ -90,6 +92,8 @@ def _check_host(host: str, path: str) -> None:
         raise BadRoute(f"has a host with a part that is too long: at most {_LABEL_LIMIT} characters between two dots")
     if not _HOST.fullmatch(host):
         raise BadRoute("has a host that is not a domain name (`*.` in front is the only wildcard)")
+    if host == _OWN_HOST:
+        raise BadRoute("has a host that is tako's own", hint="use another host, such as shop.example.com")
 
 
 def _ascii_host(host: str) -> str:

@@ -14,10 +14,12 @@ def after_pass(instance: Instance, now: float, warning: str = "") -> Instance:
     """Apply a probe that passed."""
     if instance.state is InstanceState.STARTING:
         ready = instance.after(InstanceEvent.READY)
-        return msgspec.structs.replace(ready, healthy_at=now, failures=0, warning=warning)
+        return msgspec.structs.replace(ready, healthy_at=now, passed_at=now, failures=0, warning=warning)
+    if instance.failures and not instance.admitted:  # its stability window begins anew
+        instance = msgspec.structs.replace(instance, healthy_at=now)
     if instance.state is InstanceState.UNHEALTHY:
         instance = instance.after(InstanceEvent.RECOVERED)
-    return msgspec.structs.replace(instance, failures=0)
+    return msgspec.structs.replace(instance, passed_at=now, failures=0)
 
 
 def after_failure(instance: Instance, reason: str) -> Instance:

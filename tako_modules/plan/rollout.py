@@ -14,7 +14,7 @@ from . import steady
 from .steps import Admit, Commit, Finish, Retire, Spawn, Step, Undo
 from .view import View, admitted
 
-__all__ = ["UNDO_SECONDS", "cancellable", "moments", "needed", "steps"]
+__all__ = ["UNDO_SECONDS", "cancellable", "moments", "needed", "steps", "tries"]
 
 _ENDING = (InstanceState.DRAINING, InstanceState.FAILED)
 UNDO_SECONDS = 60.0  # undoing may take this long beyond the deadline; then the steady state takes over
@@ -28,6 +28,11 @@ def needed(shape: Shape) -> int:
 def cancellable(rollout: Rollout) -> bool:
     """Tell whether it can still be stopped: not once the last instance has been admitted."""
     return not rollout.committed and not rollout.undoing
+
+
+def tries(rollout: Rollout, one: Instance) -> bool:
+    """Tell whether an instance is one that the rollout tries out, so that its end is the rollout's to answer."""
+    return not rollout.committed and not rollout.undoing and _new(one, rollout)
 
 
 def steps(view: View) -> list[Step]:
@@ -51,15 +56,26 @@ def _forward(view: View, rollout: Rollout) -> list[Step]:
     if len(serving) >= want:
         return [Commit()]
     found: list[Step] = [*steady.late(view)]
-    found += [Admit(one.number) for one in new if _settled(one, rollout, view.now)]
+    found += [Admit(one.number) for one in new if _settled(one, rollout)]
     waiting = len(new) - len(serving)
     missing = want - len(new)
     if missing > 0 and (rollout.parallel or waiting == 0):
         found += [Spawn(rollout.after.version)] * (missing if rollout.parallel else 1)
     old = [one for one in view.active if not _new(one, rollout)]
     keep = max(0, (needed(rollout.before) if rollout.before else 0) - len(serving))
-    found += [Retire(one.number) for one in old[: max(0, len(old) - keep)]]
-    return found
+    going = steady.surplus(old, keep)
+    found += [Retire(one.number) for one in going]
+    return [*found, *_upheld(view, rollout, serving, [one for one in old if one not in going])]
+
+
+def _upheld(view: View, rollout: Rollout, serving: list[Instance], old: list[Instance]) -> Iterator[Step]:
+    """What serves until now is admitted, woken and replaced as ever: the new version may never come up."""
+    before = rollout.before
+    if before is None or before.version == rollout.after.version:
+        return
+    yield from (Admit(one.number) for one in old if steady.ready(one))
+    if view.now >= view.deployment.vitals.next_start_at:
+        yield from [Spawn(before.version)] * (steady.target(view.deployment) - len(serving) - len(old))
 
 
 def _finish(view: View, rollout: Rollout) -> list[Step]:
@@ -80,7 +96,8 @@ def _undo(view: View, rollout: Rollout) -> list[Step]:
     kept = [one for one in view.active if want and before and one.version == before.version]
     given_up = [one for one in view.active if one not in kept]
     found: list[Step] = [Admit(one.number) for one in kept if one.state is InstanceState.HEALTHY and not one.admitted]
-    if before and len(kept) < want and view.now < rollout.deadline:
+    begins = view.deployment.vitals.next_start_at
+    if before and len(kept) < want and begins <= view.now < rollout.deadline:
         found += [Spawn(before.version)] * (want - len(kept))
     restored = len(admitted(kept)) >= want or view.now >= rollout.deadline + UNDO_SECONDS
     found += [Retire(one.number) for one in given_up if restored or not one.admitted]
@@ -95,10 +112,11 @@ def _new(one: Instance, rollout: Rollout) -> bool:
     return one.number >= rollout.first_number and one.version == rollout.after.version
 
 
-def _settled(one: Instance, rollout: Rollout, now: float) -> bool:
-    if one.admitted or one.state is not InstanceState.HEALTHY or one.healthy_at is None:
+def _settled(one: Instance, rollout: Rollout) -> bool:
+    """Tell whether it has been healthy for its window, by a probe that passed at the end of it."""
+    if not steady.ready(one) or one.healthy_at is None or one.passed_at is None or one.failures:
         return False
-    return now >= one.healthy_at + rollout.window
+    return one.passed_at >= one.healthy_at + rollout.window
 
 
 def moments(view: View) -> Iterator[float]:
@@ -108,7 +126,4 @@ def moments(view: View) -> Iterator[float]:
         return
     yield rollout.deadline
     yield rollout.deadline + UNDO_SECONDS
-    for one in view.active:
-        if one.healthy_at is not None and not one.admitted:
-            yield one.healthy_at + rollout.window
     yield from steady.moments(view)

@@ -8,7 +8,7 @@ from tako_modules.model.instance import Instance, InstanceState
 from .steps import Admit, Break, Retire, Sleep, Spawn, Step
 from .view import View, admitted
 
-__all__ = ["DEFAULT_TIMEOUT", "late", "moments", "steps", "target"]
+__all__ = ["DEFAULT_TIMEOUT", "late", "moments", "ready", "steps", "surplus", "target"]
 
 DEFAULT_TIMEOUT = 30.0  # seconds until a new instance must be healthy, where its release does not say
 
@@ -26,10 +26,10 @@ def steps(view: View) -> list[Step]:
     if deployment.shape is None:
         return [Retire(one.number) for one in view.active]
     mine = [one for one in view.active if one.version == deployment.shape.version]
-    found: list[Step] = [*late(view), *(Admit(one.number) for one in mine if _ready(one))]
+    found: list[Step] = [*late(view), *(Admit(one.number) for one in mine if ready(one))]
     if len(mine) < want and view.now >= deployment.vitals.next_start_at:
         found += [Spawn(deployment.shape.version)] * (want - len(mine))
-    found += [Retire(one.number) for one in _surplus(mine, want)]
+    found += [Retire(one.number) for one in surplus(mine, want)]
     if want == 0 or admitted(mine):
         found += [Retire(one.number) for one in view.active if one.version != deployment.shape.version]
     if _idle(view, deployment.shape, mine):
@@ -50,11 +50,12 @@ def _timeout(view: View, one: Instance) -> float:
     return view.timeouts.get(one.version, DEFAULT_TIMEOUT)
 
 
-def _ready(one: Instance) -> bool:
+def ready(one: Instance) -> bool:
+    """Tell whether it is healthy and has no traffic yet."""
     return one.state is InstanceState.HEALTHY and not one.admitted
 
 
-def _surplus(mine: list[Instance], want: int) -> list[Instance]:
+def surplus(mine: list[Instance], want: int) -> list[Instance]:
     """Pick the newest of the least useful: those without traffic go first."""
     useful = sorted(mine, key=lambda one: (not one.admitted, one.state is not InstanceState.HEALTHY, one.number))
     return useful[want:]

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class HelloData(msgspec.Struct, frozen=True, kw_only=True):
-    """Who the server is; build: digest of its archive; pid: of control; init: {build, pid} of its parent."""
+    """Who the server is; build: digest of its archive; pid: of control."""
 
     protocol_version: int
     server_version: str
@@ -86,14 +86,13 @@ class ExitData(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InstanceData(msgspec.Struct, frozen=True, kw_only=True):
-    """One instance as `status` shows it; warning: e.g. that it listens on all addresses."""
+    """One instance as `status` shows it; in_flight: open requests; warning: e.g. that it listens on all addresses."""
 
     id: int
     state: str
     port: int
     pid: int | None = None
     uptime_secs: float = 0.0
-    requests_total: int = 0
     in_flight: int = 0
     version: str = ""
     warning: str = ""
@@ -179,7 +178,7 @@ class RoutesData(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReleaseLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One release that is kept; good: it has served."""
+    """One release that is kept; good: it has served; deployed_at_unix_secs: of its last deploy, else of its upload."""
 
     version: str
     current: bool
@@ -217,7 +216,10 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeployedData(msgspec.Struct, frozen=True, kw_only=True):
-    """A rollout that ended well: deploy, rollback, scale, restart, start."""
+    """A rollout that ended well: deploy, rollback, scale, restart, start; previous: the version a rollback would serve.
+
+    "" where there is nothing to go back to.
+    """
 
     status: str
     app: str
@@ -229,6 +231,7 @@ class DeployedData(msgspec.Struct, frozen=True, kw_only=True):
     new_instances: int = 0
     old_instances: int = 0
     rolled_back: bool = False
+    previous: str = ""
     receipt: Receipt = Receipt()
     warnings: tuple[str, ...] = ()
 

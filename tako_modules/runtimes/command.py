@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from tako_modules.base.errors import ConfigError
+from tako_modules.config.problems import Problem
 from tako_modules.model.project import Project
 from tako_modules.model.release import Recipe
 
-from .recipe import start_argv
+from .recipe import Need, main_need, start_argv, start_problem
 
-__all__ = ["build_command", "check_built", "detect", "excluded", "recipe"]
+__all__ = ["build_command", "check_built", "detect", "excluded", "needs", "recipe", "refuses"]
 
 _EXAMPLE = 'start = ["./server", "--port", "{port}"]'
 
@@ -28,11 +29,21 @@ def excluded(project: Project, folder: Path) -> tuple[str, ...]:
     return ()
 
 
+def refuses(project: Project) -> Problem | None:
+    """Ask for a start."""
+    return start_problem(project, "command", _EXAMPLE)
+
+
 def check_built(project: Project, folder: Path) -> None:
     """Look for `main`, where the project names one."""
     if project.main and not (folder / project.main).exists():
         hint = "correct main, or the build that should make it"
         raise ConfigError(f"main is {project.main}, which is not there after the build", hint=hint)
+
+
+def needs(project: Project, folder: Path) -> Need | None:
+    """Need `main`, where the project names one."""
+    return main_need(project, folder)
 
 
 def recipe(project: Project, folder: Path) -> Recipe:

@@ -10,13 +10,14 @@ from pathlib import Path
 import tomli
 
 from tako_modules.base.errors import ConfigError
+from tako_modules.config.problems import Problem
 from tako_modules.model.project import Project
 from tako_modules.model.release import Recipe
 
-from .recipe import PIP, PYTHON, start_argv
+from .recipe import PIP, PYTHON, Need, main_need, start_argv, start_problem
 from .requirements import COMPILE, check_hashes
 
-__all__ = ["build_command", "check_built", "detect", "excluded", "recipe"]
+__all__ = ["build_command", "check_built", "detect", "excluded", "needs", "recipe", "refuses"]
 
 REQUIREMENTS = "requirements.txt"
 _EXAMPLE = 'start = ["uvicorn", "app:app", "--host", "127.0.0.1", "--port", "{port}"]'
@@ -43,6 +44,11 @@ def excluded(project: Project, folder: Path) -> tuple[str, ...]:
     return (".venv/", "venv/", "__pycache__/", "*.py[co]", ".mypy_cache/", ".pytest_cache/", ".ruff_cache/", ".tox/")
 
 
+def refuses(project: Project) -> Problem | None:
+    """Ask for a start."""
+    return start_problem(project, "python", _EXAMPLE)
+
+
 def check_built(project: Project, folder: Path) -> None:
     """Look for `main` where the project names one, and for hashes in requirements.txt."""
     if project.main and not (folder / project.main).exists():
@@ -53,6 +59,11 @@ def check_built(project: Project, folder: Path) -> None:
     elif source := _dependencies(folder):
         hint = f"write {REQUIREMENTS} with `{COMPILE} {source} -o {REQUIREMENTS}`, and commit it"
         raise ConfigError(f"{source} has dependencies, but there is no {REQUIREMENTS} with their hashes", hint=hint)
+
+
+def needs(project: Project, folder: Path) -> Need | None:
+    """Need `main`, where the project names one."""
+    return main_need(project, folder)
 
 
 def recipe(project: Project, folder: Path) -> Recipe:

@@ -7,13 +7,23 @@ by the server with its own: `{tako}` by the argv of its tako, `{pip}` by that of
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
+
 from tako_modules.base.errors import ConfigError
+from tako_modules.config.problems import Problem
 from tako_modules.model.project import Project
 from tako_modules.model.release import Recipe
 
-__all__ = ["PIP", "PYTHON", "TAKO", "Runtime", "start_argv"]
+__all__ = ["PIP", "PYTHON", "TAKO", "Need", "Runtime", "main_need", "start_argv", "start_problem"]
 
 TAKO, PIP, PYTHON = "{tako}", "{pip}", "{python}"
+
+
+class Need(msgspec.Struct, frozen=True, kw_only=True):
+    """A file or folder that has to be in the artifact; glob: what `include` names to have all of it there."""
+
+    path: str
+    glob: str
 
 
 class Runtime(Protocol):
@@ -31,8 +41,16 @@ class Runtime(Protocol):
         """Give patterns, as in .gitignore, of files that are of no use on a server."""
         ...
 
+    def refuses(self, project: Project) -> Problem | None:
+        """Tell what is wrong with the settings, as far as this shows before the build."""
+        ...
+
     def check_built(self, project: Project, folder: Path) -> None:
         """Raise ConfigError when the build did not make what the app is started from."""
+        ...
+
+    def needs(self, project: Project, folder: Path) -> Need | None:
+        """Tell what the app is started from, if that is known; called after `check_built`."""
         ...
 
     def recipe(self, project: Project, folder: Path) -> Recipe:
@@ -40,11 +58,28 @@ class Runtime(Protocol):
         ...
 
 
-def start_argv(project: Project, runtime: str, example: str) -> tuple[str, ...]:
-    """Give the project's `start` with `{main}` replaced; raises ConfigError when it, or main, is missing."""
+def start_problem(project: Project, runtime: str, example: str) -> Problem | None:
+    """Tell what is wrong with the project's `start`: that it, or the main that it names, is missing."""
     start = project.web.start
     if not start:
-        raise ConfigError(f"start is missing: the runtime {runtime} needs it", hint=f"add to tako.toml: {example}")
+        return Problem(
+            path="start", message=f"is missing: the runtime {runtime} needs it", hint=f"add to tako.toml: {example}"
+        )
     if not project.main and any("{main}" in word for word in start):
-        raise ConfigError("start names {main}, but main is missing", hint='add to tako.toml: main = "…"')
-    return tuple(word.replace("{main}", project.main) for word in start)
+        return Problem(path="start", message="names {main}, but main is missing", hint='add to tako.toml: main = "…"')
+    return None
+
+
+def start_argv(project: Project, runtime: str, example: str) -> tuple[str, ...]:
+    """Give the project's `start` with `{main}` replaced; raises ConfigError when it, or main, is missing."""
+    if problem := start_problem(project, runtime, example):
+        raise ConfigError(f"{problem.path} {problem.message}", hint=problem.hint)
+    return tuple(word.replace("{main}", project.main) for word in project.web.start)
+
+
+def main_need(project: Project, folder: Path) -> Need | None:
+    """Need `main`, where the project names one."""
+    if not project.main:
+        return None
+    inside = "/**" if (folder / project.main).is_dir() else ""
+    return Need(path=project.main, glob=project.main.rstrip("/") + inside)

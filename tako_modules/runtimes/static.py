@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from tako_modules.base.errors import ConfigError
+from tako_modules.config.problems import Problem
 from tako_modules.model.project import Project
 from tako_modules.model.release import Recipe
 
-from .recipe import TAKO
+from .recipe import TAKO, Need
 
-__all__ = ["FOLDERS", "build_command", "check_built", "detect", "excluded", "recipe"]
+__all__ = ["FOLDERS", "build_command", "check_built", "detect", "excluded", "needs", "recipe", "refuses"]
 
 FOLDERS = ("public", "dist", "build", ".")  # where sites are, most likely first
 INDEX = "index.html"
@@ -29,6 +30,11 @@ def excluded(project: Project, folder: Path) -> tuple[str, ...]:
     return ("/tako.toml",)
 
 
+def refuses(project: Project) -> Problem | None:
+    """Refuse nothing: tako serves the files, and where they are shows after the build."""
+    return None
+
+
 def check_built(project: Project, folder: Path) -> None:
     """Look for a folder with at least one file in it."""
     name = _folder(project, folder)
@@ -40,6 +46,14 @@ def check_built(project: Project, folder: Path) -> None:
         places = ", ".join(f"{place}/" for place in FOLDERS[:-1])
         hint = 'set main in tako.toml to the folder of the site; main = "." serves the whole project'
         raise ConfigError(f"there is nothing to serve: no {places} and no {INDEX}", hint=hint)
+
+
+def needs(project: Project, folder: Path) -> Need | None:
+    """Need the index of the site, or the folder where it has none."""
+    name = _folder(project, folder)
+    index = INDEX if name == "." else f"{name}/{INDEX}"
+    path = index if (folder / index).is_file() else name
+    return Need(path=path, glob=path if name == "." else f"{name}/**")
 
 
 def recipe(project: Project, folder: Path) -> Recipe:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from tako_modules.model.instance import Instance, InstanceEvent, InstanceState
-from tako_modules.plan import health, restart
+from tako_modules.plan import health, restart, rollout
 from tako_modules.protocol.replies import FailureData
 
 from . import facts
@@ -62,12 +62,11 @@ def _gone(entry: Entry, one: Instance, reason: str, now: float) -> None:
 
 
 def crashed(entry: Entry, one: Instance, reason: str, now: float) -> None:
-    """Count it, unless a rollout is under way: that has its own answer, and must not put off what serves."""
-    rollout = entry.deployment.rollout
-    if rollout is not None and not rollout.committed:
+    """Count it, unless a rollout brought it: that has its own answer, and must not put off what serves."""
+    change = entry.deployment.rollout
+    if change is not None and rollout.tries(change, one):
         return
-    healthy_for = now - one.healthy_at if one.healthy_at is not None else 0.0
-    entry.set(vitals=restart.after_crash(entry.deployment.vitals, now, healthy_for, reason))
+    entry.set(vitals=restart.after_crash(entry.deployment.vitals, one, now, reason))
 
 
 def _passed(entry: Entry, fact: facts.Passed, now: float) -> bool:
@@ -75,9 +74,7 @@ def _passed(entry: Entry, fact: facts.Passed, now: float) -> bool:
     if one is None or one.gone or one.state is InstanceState.DRAINING:
         return False
     entry.instances[fact.number] = health.after_pass(one, now, fact.warning)
-    steady = one.healthy_at is not None and now - one.healthy_at >= restart.STEADY_AFTER
-    if steady and entry.deployment.vitals.crashes:
-        entry.set(vitals=restart.after_health(entry.deployment.vitals))
+    entry.set(vitals=restart.after_pass(entry.deployment.vitals, one, now))
     return True
 
 

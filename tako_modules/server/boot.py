@@ -10,7 +10,7 @@ from tako_modules.base.errors import TakoError
 from tako_modules.model.deployment import Rollout, Vitals
 from tako_modules.model.instance import Instance, InstanceState
 from tako_modules.plan import rollout as rollout_plan
-from tako_modules.store import apps, counters, instances, releases
+from tako_modules.store import apps, counters, instances, ports, releases
 from tako_modules.store.db import Store
 from tako_modules.supervisor import sessions
 
@@ -53,6 +53,7 @@ def restore(control: Control, db: Store, found: Found, *, rebooted: bool) -> Non
             _restore_instance(control, owner, one, found, rebooted=rebooted)
     for ident in found.instances:
         _pass_over(control, ident)
+    _take_ports_back(control, db)
     for entry in control.registry:
         _wake(entry)
         if entry.deployment.rollout is not None:
@@ -65,7 +66,7 @@ def _restore_instance(control: Control, entry: Entry, one: Instance, found: Foun
     child, _ = found.instances.get(one.id, (None, 0))
     died = any(exited.id == one.id for exited, _, _ in found.exits)
     same = child is not None and (one.birth is None or one.birth == child.start)
-    if rebooted or not (same or died):
+    if not (same or died):  # what init holds is of this boot, also where `rebooted` could not be written down before
         if control.host.rootless and not rebooted and one.pid is not None:
             sessions.end_session(one.pid, one.birth)  # under systemd the whole unit has ended with init
         try:
@@ -74,6 +75,14 @@ def _restore_instance(control: Control, entry: Entry, one: Instance, found: Foun
             log.event("instance.unforgotten", id=one.id, message=problem.message)
         return
     entry.instances[one.number] = msgspec.structs.replace(one, withdrawn_generation=None, in_flight=0, failures=0)
+
+
+def _take_ports_back(control: Control, db: Store) -> None:
+    """Free the ports of instances that have no row: a former control was killed before it wrote them down."""
+    try:
+        ports.release_unused(db, control.clock.monotonic())
+    except TakoError as problem:  # a full disk: the next start tries again
+        log.event("ports.unreleased", message=problem.message)
 
 
 def _pass_over(control: Control, ident: str) -> None:

@@ -1,7 +1,8 @@
 """Instances as control handles them: init is asked to start and signal them; health and output are watched here."""
 
 import os
-from collections.abc import Awaitable, Callable
+import signal
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -29,6 +30,7 @@ __all__ = ["Crew"]
 
 Owns = Callable[[], Awaitable[ports.Ownership]]
 TAKO = "{tako}"
+WATCHED = (InstanceState.STARTING, InstanceState.HEALTHY, InstanceState.UNHEALTHY)
 PORTS_SECONDS = 10.0  # the one-shot look at an instance's listeners
 
 
@@ -104,17 +106,43 @@ class Crew:
         self._report(entry.app, facts.SpawnFailed(number=one.number, message=message))
 
     def spawned(self, child: Child, pipe: int) -> None:
-        """Init has started an instance, or tells of one that a former control started."""
+        """Init has started an instance."""
+        self.adopt([(child, pipe)])
+
+    def adopt(self, living: Iterable[tuple[Child, int]], ended: Iterable[tuple[Child, int, int | None]] = ()) -> None:
+        """Take over instances that init holds, and exits that no control has read, each with its pipe.
+
+        All of them are known before anything is decided: the facts of one may bring a step about another.
+        """
+        held = [(child, entry) for child, pipe in living if (entry := self._hold(child, pipe)) is not None]
+        for child, code, last_words in ended:
+            self.exited(child, code, last_words)
+        for child, entry in held:
+            if self._children.get(child.id) == child:
+                self._announce(entry, child)
+
+    def _hold(self, child: Child, pipe: int) -> Entry | None:
+        """Know an instance's process, and send it what was decided before anybody knew it."""
         entry, one = self._find(child.id)
         if entry is None or one is None or one.gone:
             log.event("instance.unknown", id=child.id, pid=child.pid)
             os.close(pipe)
-            self._link.kill(child, 9)
-            return
+            self._link.kill(child, signal.SIGKILL)
+            return None
         self._children[child.id] = child
         self._capture(entry, one, pipe)
-        self._report(entry.app, facts.Spawned(number=one.number, pid=child.pid, birth=child.start))
-        if one.state in (InstanceState.STARTING, InstanceState.HEALTHY, InstanceState.UNHEALTHY):
+        unheard = one.pid is None  # one that has a pid has had its SIGTERM, and some apps give up at a second
+        if one.killed:
+            self._link.kill(child, signal.SIGKILL)
+        elif one.terminated_at is not None and unheard:
+            self._link.kill(child, signal.SIGTERM)
+        return entry
+
+    def _announce(self, entry: Entry, child: Child) -> None:
+        number = int(child.id.rpartition("/")[2])
+        self._report(entry.app, facts.Spawned(number=number, pid=child.pid, birth=child.start))
+        one = entry.instances.get(number)
+        if one is not None and one.state in WATCHED:
             self._watch(entry, one, child)
 
     def _capture(self, entry: Entry, one: Instance, pipe: int) -> Capture:
@@ -144,7 +172,7 @@ class Crew:
         self._report(entry.app, facts.Exited(number=one.number, code=code))
 
     def signal(self, one: Instance, number: int) -> None:
-        """Signal an instance; quiet when it has ended."""
+        """Signal an instance; quiet when it has ended, and when init has not told of it yet: then it is sent later."""
         child = self._children.get(one.id)
         if child is not None:
             self._link.kill(child, number)
@@ -194,7 +222,7 @@ class Crew:
             instance=one.id,
             number=one.number,
             port=one.port,
-            host=verdict.app_host(entry.all_routes),
+            host=verdict.app_host(entry.routes_of(one)),
             path=path,
             healthy=one.state is not InstanceState.STARTING,
         )

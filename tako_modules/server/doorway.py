@@ -23,7 +23,7 @@ DRAIN_SECONDS = 25.0  # workers end open requests this long when the server stop
 
 
 class Found:
-    """What init holds when control starts: living instances with their pipes, and exits that nobody has read."""
+    """What init holds when control starts: living instances with their pipes, and exits that nobody has acted upon."""
 
     def __init__(self) -> None:
         self.instances: dict[str, tuple[Child, int]] = {}
@@ -31,13 +31,14 @@ class Found:
 
 
 class Doorway:
-    """Takes init's packets one by one; until `end` it only collects."""
+    """Takes init's packets one by one; until the adoption it only collects, for nothing is known before that."""
 
-    def __init__(self, control: Control, link: Link, tasks: TaskGroup) -> None:
+    def __init__(self, control: Control, link: Link) -> None:
         self._control = control
         self._link = link
-        self._tasks = tasks
+        self._tasks: TaskGroup | None = None
         self._adopted = False
+        self._must_stop = False
         self._stopping = False
         self._ending = False
         self.found = Found()
@@ -55,6 +56,15 @@ class Doorway:
             "error": self._error,
         }
 
+    def begin(self, tasks: TaskGroup) -> None:
+        """Say which task group hears the workers; before any packet is taken."""
+        self._tasks = tasks
+
+    @property
+    def _group(self) -> TaskGroup:
+        assert self._tasks is not None, "`begin` comes first"
+        return self._tasks
+
     def take(self, event: InitEvent, descriptors: list[int]) -> None:
         """Act on one packet; before the adoption, what is about later events waits."""
         act = self._table.get(event.event)
@@ -66,12 +76,12 @@ class Doorway:
     def _hello(self, event: InitEvent, descriptors: list[int]) -> None:
         self.management = socket.socket(fileno=descriptors[0])
         if event.stopping:
-            self._begin_stop()
+            self._want_stop()
 
     def _child(self, event: InitEvent, descriptors: list[int]) -> None:
         child = event.child
         if child.kind == WORKER:
-            self._control.feeds.add(Feed(child, socket.socket(fileno=descriptors[0])), self._tasks)
+            self._control.feeds.add(Feed(child, socket.socket(fileno=descriptors[0])), self._group)
         elif child.kind == TASK:
             self._control.crew.chores.spawned(child, descriptors[0])
         elif not self._adopted:
@@ -82,11 +92,14 @@ class Doorway:
     def _exit(self, event: InitEvent, descriptors: list[int]) -> None:
         child = event.child
         pipe = descriptors[0] if descriptors else None
+        if child.kind == WORKER and pipe is not None:  # it ended before this control began: counted before all others
+            self._control.feeds.hear_last(child, socket.socket(fileno=pipe))
+            pipe = None
+        if not self._adopted:
+            self.found.exits.append((child, event.code, pipe))
+            return
         if child.kind == INSTANCE:
-            if self._adopted:
-                self._control.crew.exited(child, event.code, pipe)
-            else:
-                self.found.exits.append((child, event.code, pipe))
+            self._control.crew.exited(child, event.code, pipe)
         else:
             self._other_exit(child, event.code, pipe)
         self._link.ack(child)
@@ -95,28 +108,32 @@ class Doorway:
 
     def _other_exit(self, child: Child, code: int, pipe: int | None) -> None:
         if child.kind == WORKER:
-            if pipe is not None:
-                self._control.feeds.hear_last(child, socket.socket(fileno=pipe))
-                return
             self._control.feeds.forget(child)
-            self._control.ledger.keep_counters(self._control.feeds.tally.export())
-            if not self._stopping:
+            self._keep_counters()
+            if not self._must_stop:
                 log.event("worker.ended", id=child.id, pid=child.pid, code=code)
         else:
             self._control.crew.chores.exited(child, code)
         if pipe is not None:
             os.close(pipe)
 
+    def _keep_counters(self) -> None:
+        self._control.ledger.keep_counters(self._control.feeds.tally.export())
+
     def _end(self, event: InitEvent, descriptors: list[int]) -> None:
         self.complete.set()
 
     def adopt(self) -> None:
-        """Hand over what was found; from here on events are acted on at once."""
+        """Hand over what was found, once the store has been read; from here on events are acted on at once."""
         self._adopted = True
-        for child, pipe in self.found.instances.values():
-            self._control.crew.spawned(child, pipe)
-        for child, code, last_words in self.found.exits:
-            self._control.crew.exited(child, code, last_words)
+        ended = [exited for exited in self.found.exits if exited[0].kind == INSTANCE]
+        self._control.crew.adopt(self.found.instances.values(), ended)
+        for child, code, pipe in self.found.exits:
+            if child.kind != INSTANCE:
+                self._other_exit(child, code, pipe)
+            self._link.ack(child)
+        if self._must_stop:
+            self._begin_stop()
 
     def _failed(self, event: InitEvent, descriptors: list[int]) -> None:
         self._control.crew.spawn_failed(event.id, event.message)
@@ -124,21 +141,28 @@ class Doorway:
     def _resumed(self, event: InitEvent, descriptors: list[int]) -> None:
         """Init runs a new file: it starts a control of the same build once this one has ended."""
         log.event("control.replaced", build=event.build, file=event.file)
-        self._control.ledger.keep_counters(self._control.feeds.tally.export())
-        self._tasks.cancel_scope.cancel()
+        if self._adopted:  # else the store knows more than this control does
+            self._keep_counters()
+        self._group.cancel_scope.cancel()
 
     def _error(self, event: InitEvent, descriptors: list[int]) -> None:
         log.event("init.refused", op=event.op, message=event.message)
 
     def _stop(self, event: InitEvent, descriptors: list[int]) -> None:
-        self._begin_stop()
+        self._want_stop()
+
+    def _want_stop(self) -> None:
+        """The server ends: nothing is started any more; a control that starts itself adopts first what must end."""
+        self._must_stop = True
+        self._control.inbox.closed = True
+        if self._adopted:
+            self._begin_stop()
 
     def _begin_stop(self) -> None:
-        """The server ends: workers finish first, then the instances, then init."""
+        """Workers finish first, then the instances, then init."""
         if self._stopping:
             return
         self._stopping = True
-        self._control.inbox.closed = True
         for one in self._control.feeds:
             one.send(feed.encode(feed.Drain(seconds=DRAIN_SECONDS)))
             self._link.send("retire", {"pid": one.child.pid, "start": one.child.start})
@@ -150,7 +174,7 @@ class Doorway:
         if not self._ending:
             self._ending = True
             self._control.crew.signal_all(signal.SIGTERM)
-            self._tasks.start_soon(self._kill_rest)
+            self._group.start_soon(self._kill_rest)
         if not self._control.crew.living:
             self._link.send("stopped")
 

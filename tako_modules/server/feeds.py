@@ -67,7 +67,7 @@ class Feed:
 
 
 class Feeds:
-    """All workers; `on_fact` hears what concerns an instance or an app, `on_change` that something was let go."""
+    """All workers; `on_fact` hears what concerns an instance or an app, `on_change` that something may be let go."""
 
     def __init__(self, on_fact: Callable[[feed.Fact], None], on_change: Callable[[], None]) -> None:
         self._on_fact = on_fact
@@ -113,7 +113,7 @@ class Feeds:
                 self._take(one, fact)
 
     def forget(self, child: Child) -> None:
-        """A worker has exited: read its last words, then let go of all that it had in flight."""
+        """A worker has exited: read its last words, then let go of all that it had in flight, and tell so."""
         one = self._feeds.pop(f"{child.pid}.{child.start}", None)
         if one is None:
             return
@@ -123,6 +123,8 @@ class Feeds:
         one.gone = True
         anyio.notify_closing(one.channel)
         one.channel.close()
+        if one.in_flight:  # it will never say that these have fallen
+            self._on_fact(feed.InFlight(instances=dict.fromkeys(one.in_flight, 0)))
         self._on_change()
 
     def hear_last(self, child: Child, channel: socket.socket) -> None:
@@ -177,6 +179,10 @@ class Feeds:
             while any(one.applied < (epoch, generation) and not one.gone for one in self._feeds.values()):
                 changed = self._applied
                 await changed.wait()
+
+    def look_again(self) -> None:
+        """Ask who has let go: an instance was withdrawn that no snapshot in force names, so no worker will tell."""
+        self._on_change()
 
     def let_go(self, instance: str, epoch: int, generation: int) -> bool:
         """Tell whether every living worker works without an instance and has nothing open at it."""

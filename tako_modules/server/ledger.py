@@ -147,7 +147,7 @@ class Ledger:
 
 def _lasting(one: Instance) -> Instance:
     """Leave out what only matters to the control that knows it: it changes often and is learned anew."""
-    return msgspec.structs.replace(one, in_flight=0, failures=0, withdrawn_generation=None)
+    return msgspec.structs.replace(one, in_flight=0, failures=0, passed_at=None, withdrawn_generation=None)
 
 
 def _durable(deployment: Deployment) -> Deployment:

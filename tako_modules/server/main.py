@@ -44,7 +44,7 @@ from .rollouts import Rollouts
 from .steps import Steps
 from .tidy import Tidier
 
-__all__ = ["CHANNEL", "run"]
+__all__ = ["CHANNEL", "Program", "run"]
 
 CHANNEL = 3  # the descriptor at which init leaves its channel
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -68,7 +68,10 @@ def run(options: ServeOptions, programs: Programs, *, version: str, build: str) 
                 anyio.run(excuse, problem, _link(), host, SystemClock(), _allowed(options))
                 return 1
             with closing(db):
-                anyio.run(_Program(options, programs, host, db, version=version, build=build).main)
+                program = Program(
+                    options, programs, host, db, version=version, build=build, link=_link(), clock=SystemClock()
+                )
+                anyio.run(program.main)
     except TakoError as problem:
         log.event("control.ended", message=problem.message, hint=problem.hint)
         return 1
@@ -90,16 +93,25 @@ def _link() -> Link:
     return Link(socket.socket(fileno=CHANNEL))
 
 
-class _Program:
+class Program:
     """Makes the parts, hands them to each other, and runs them side by side."""
 
     def __init__(
-        self, options: ServeOptions, programs: Programs, host: Host, db: Store, *, version: str, build: str
+        self,
+        options: ServeOptions,
+        programs: Programs,
+        host: Host,
+        db: Store,
+        *,
+        version: str,
+        build: str,
+        link: Link,
+        clock: Clock,
     ) -> None:
         self.options = options
         self.db = db
-        self.clock: Clock = SystemClock()
-        self.link = _link()
+        self.clock = clock
+        self.link = link
         self.registry = Registry()
         self.begun = server_rows.begin(db, BOOT_ID.read_text().strip(), self.clock.monotonic())
         self.feeds = Feeds(self._traffic_fact, self._let_go)
@@ -132,6 +144,7 @@ class _Program:
             tidier=Tidier(self.registry, ledger, leases, host, self.clock),
             started_at=self.clock.monotonic(),
         )
+        self.doorway = Doorway(self.control, self.link)
 
     def _rolling(self, app: str) -> bool:
         entry = self.registry.get(app)
@@ -171,32 +184,33 @@ class _Program:
         """Learn from init what lives, restore the deployments, then serve until init hangs up."""
         async with anyio.create_task_group() as tasks:
             self.control.crew.begin(tasks)
-            doorway = Doorway(self.control, self.link, tasks)
+            doorway = self.doorway
+            doorway.begin(tasks)
             tasks.start_soon(self.link.write)
-            tasks.start_soon(self._read, doorway, tasks.cancel_scope)
+            tasks.start_soon(self._read, tasks.cancel_scope)
             await doorway.complete.wait()
             boot.restore(self.control, self.db, doorway.found, rebooted=self.begun.rebooted)
             left = boot.put_in_order(self.control)
-            await self.certificates.want(route for entry in self.registry for route in entry.routes)
+            await self.certificates.want(route for entry in self.registry for route in entry.all_routes)
             doorway.adopt()
             self._republish()
             for entry in list(self.registry):
                 self.inbox.put(entry.app, facts.Tick())
-            self._serve(tasks, doorway, left)
+            self._serve(tasks, left)
 
-    def _serve(self, tasks: TaskGroup, doorway: Doorway, left: list[Path]) -> None:
+    def _serve(self, tasks: TaskGroup, left: list[Path]) -> None:
         tasks.start_soon(self.inbox.keep_time)
         tasks.start_soon(self.certificates.run)
         tasks.start_soon(self.control.tidier.sweep)
         tasks.start_soon(self.control.leases.sweep)
         tasks.start_soon(boot.keep_counters, self.control)
         tasks.start_soon(boot.delete_leftovers, self.control, left)
-        if doorway.management is not None:
-            tasks.start_soon(self._answer, doorway.management)
+        if self.doorway.management is not None:
+            tasks.start_soon(self._answer, self.doorway.management)
         self.link.send("status", {"text": f"tako {self.control.version}: {len(list(self.registry))} deployments"})
 
-    async def _read(self, doorway: Doorway, scope: anyio.CancelScope) -> None:
-        await self.link.read(doorway.take)
+    async def _read(self, scope: anyio.CancelScope) -> None:
+        await self.link.read(self.doorway.take)
         scope.cancel()
 
     async def _answer(self, management: socket.socket) -> None:

@@ -49,7 +49,7 @@ def check(options: ServeOptions) -> None:
             f"--instance-port-offset must be from 0 to {LARGEST_OFFSET}", hint="use --instance-port-offset 10000"
         )
     if not 1 <= options.workers <= MOST_WORKERS:
-        raise UsageError(f"--workers must be from 1 to {MOST_WORKERS}", hint="leave it out for one per core")
+        raise UsageError(f"--workers must be from 1 to {MOST_WORKERS}", hint="leave it out for one per core, at most 8")
     for name, path in (("--socket", options.socket), ("--data-dir", options.data_dir)):
         if not Path(path).is_absolute():
             raise UsageError(f"{name} {path} is not an absolute path", hint=f"use {name} {Path(path).absolute()}")

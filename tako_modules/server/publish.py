@@ -44,6 +44,12 @@ def _hold(workers: int) -> feed.Hold:
     return feed.Hold(waiting=max(1, HOLD_WAITING // share), bytes=HOLD_BYTES // share, seconds=HOLD_SECONDS)
 
 
+def _healthy(registry: Registry) -> bool:
+    """Tell whether the server does its work: where apps should run, one of them does, or sleeps until it is asked."""
+    wanted = [one for one in registry if one.deployment.shape is not None and not one.deployment.stopped]
+    return not wanted or any(one.serving or one.state is AppState.IDLE for one in wanted)
+
+
 class Publisher:
     """Builds snapshots and remembers which generation let go of which instance."""
 
@@ -55,6 +61,7 @@ class Publisher:
         self._https_port = https_port
         self._generation = 0
         self._apps: tuple[feed.AppTraffic, ...] | None = None
+        self._healthy = True
         self.workers = 1
         self.started_at = 0.0
         self.certificates: tuple[feed.Certificate, ...] | None = None  # None: not known yet
@@ -73,11 +80,14 @@ class Publisher:
             for entry in sorted(self._registry, key=lambda entry: entry.app)
             if entry.routes and (entry.deployment.shape is not None or entry.serving)
         )
-        if apps != self._apps or force:
-            self._apps = apps
+        healthy = _healthy(self._registry)
+        new = force or (apps, healthy) != (self._apps, self._healthy)
+        if new:
+            self._apps, self._healthy = apps, healthy
             self._generation += 1
             self._send(apps, self.certificates)
-        self._mark_withdrawn()
+        if self._mark_withdrawn() and not new:  # the workers apply a new one, and that is when they are asked
+            self._feeds.look_again()
 
     async def in_force(self) -> None:
         """Wait until every worker works by the newest snapshot."""
@@ -92,14 +102,19 @@ class Publisher:
             challenges=self.challenges,
             https_port=self._https_port,
             started_at=self.started_at,
+            healthy=self._healthy,
         )
         self._link.keep_snapshot(*self._feeds.publish(snapshot))
 
-    def _mark_withdrawn(self) -> None:
+    def _mark_withdrawn(self) -> bool:
+        """Note the generation that no longer names an instance; tells whether there was one to note."""
+        marked = False
         for entry in self._registry:
             for one in entry.instances.values():
                 if one.withdrawn_at is not None and one.withdrawn_generation is None:
                     entry.instances[one.number] = msgspec.structs.replace(one, withdrawn_generation=self._generation)
+                    marked = True
+        return marked
 
     def drained(self, instances: Iterable[Instance]) -> list[Instance]:
         """Pick the withdrawn instances that no worker uses any more."""

@@ -8,6 +8,7 @@ import msgspec
 from tako_modules.model.deployment import AppState, Counters, Deployment, Rollout
 from tako_modules.model.instance import Instance, InstanceState
 from tako_modules.model.release import Release
+from tako_modules.plan.rollout import tries
 from tako_modules.plan.view import View
 from tako_modules.protocol.replies import FailureData, StepEvent
 
@@ -100,6 +101,11 @@ class Entry:
         """The routes that nobody else may take now: those in force, and those of a rollout under way."""
         rollout = self.deployment.rollout
         return (*self.routes, *(rollout.after.routes if rollout else ()))
+
+    def routes_of(self, one: Instance) -> tuple[str, ...]:
+        """The routes that an instance answers for: those of the rollout that tries it out, else those in force."""
+        rollout = self.deployment.rollout
+        return rollout.after.routes if rollout is not None and tries(rollout, one) else self.routes
 
     @property
     def state(self) -> AppState:

@@ -1,13 +1,18 @@
 """Root on a machine that has no tako yet: by its own login or by sudo, and one at a time."""
 
+import getpass
+import os
+import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
 
+from tako_modules.base.clock import SystemClock, utc_text
 from tako_modules.base.errors import Locked, TakoError
 from tako_modules.base.process import Result
+from tako_modules.base.text import plain_text
 
 from . import problems, transfer
 from .session import Session
@@ -15,9 +20,9 @@ from .tunnel import SshStream
 
 __all__ = ["LOCK", "RootShell", "hold_lock", "root_shell"]
 
-LOCK = "/run/tako-bootstrap.lock"
+LOCK = "/run/tako-bootstrap.lock"  # not in /run/lock, where everybody may make files, and so hold a lock of this name
 LOCK_SECONDS = 15.0  # for flock and the pipe under it to start
-_READY = b"held\n"
+HOLDER_BYTES = 512  # of the lock's file that are told
 _BUSY, _NOT_FOUND = 1, 127
 
 
@@ -67,17 +72,19 @@ async def root_shell(session: Session) -> RootShell:
 async def hold_lock(shell: RootShell) -> AsyncIterator[None]:
     """Keep others from setting up the same machine while the block runs.
 
-    A remote process holds it and ends with the connection, so nothing stays behind. Raises Locked when somebody has it.
+    A remote process holds it and ends with the connection, so that only a file with our words stays behind. Raises
+    Locked when somebody has it.
     """
-    process = await shell.session.open((*shell.prefix, "flock", "-n", LOCK, "cat"))
+    process = await shell.session.open((*shell.prefix, "flock", "-n", LOCK, "tee", LOCK))
     stream = SshStream(process, shell.name)
+    words = _this_holder()
     try:
-        await stream.send(_READY)
+        await stream.send(words)
         with anyio.fail_after(LOCK_SECONDS):
-            data = await process.stdout.read(len(_READY))
-        if data != _READY:
+            echo = await process.stdout.readline()
+        if echo != words:
             await process.wait_closed()
-            raise _no_lock(shell.name, process.returncode, await process.stderr.read())
+            raise await _no_lock(shell, process.returncode, await process.stderr.read())
         yield
     except TimeoutError as error:
         raise TakoError(f"no answer from flock on {shell.name} within {LOCK_SECONDS:.0f} s") from error
@@ -85,11 +92,23 @@ async def hold_lock(shell: RootShell) -> AsyncIterator[None]:
         await anyio.aclose_forcefully(stream)
 
 
-def _no_lock(name: str, code: int | None, words: bytes) -> TakoError:
+def _this_holder() -> bytes:
+    """Say who holds the lock and since when, in one line."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    since = utc_text(SystemClock().now())
+    words = f"{user}@{socket.gethostname()} (pid {os.getpid()}) since {since}"
+    return f"{plain_text(words, lines=False)}\n".encode()
+
+
+async def _no_lock(shell: RootShell, code: int | None, words: bytes) -> TakoError:
+    name = shell.name
     if code == _BUSY and not words.strip():
-        return Locked(
-            f"somebody else is setting up {name} at this moment", hint="wait until that is done and try again"
-        )
+        told = await shell.run("head", "-c", str(HOLDER_BYTES), LOCK)
+        who = plain_text(told.out.decode(errors="replace").strip(), lines=False) or "somebody else"
+        return Locked(f"{name} is being set up at this moment by {who}", hint="wait until that is done and try again")
     if code == _NOT_FOUND:
         return TakoError(f"{name} has no flock", hint="install it there: `apt-get install util-linux`")
     return TakoError(f"cannot lock {LOCK} on {name}: {words.decode(errors='replace').strip() or f'code {code}'}")

@@ -1,7 +1,7 @@
 """Requests served, so that a restart of control does not lose count; `telemetry.metrics.Tally` is whose memory this is.
 
 A row's key is (worker, app, version): the cumulative count of a worker that may still live, or, with worker "", the sum
-of all that are gone.
+of all that are gone. "deleted:" before a worker: what it had counted of deployments that were deleted since.
 """
 
 from collections.abc import Mapping

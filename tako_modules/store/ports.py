@@ -4,7 +4,7 @@ import msgspec
 
 from .db import Store
 
-__all__ = ["COOLING_SECONDS", "Ports", "load", "release", "release_app", "take"]
+__all__ = ["COOLING_SECONDS", "Ports", "load", "release", "release_app", "release_unused", "take"]
 
 COOLING_SECONDS = 60.0  # a late connection to an instance that ended must not reach another app's
 
@@ -57,6 +57,18 @@ def release_app(db: Store, app: str, now: float) -> None:
     """Take all ports of a deployment back."""
     with db.transaction():
         db.execute("UPDATE ports SET released_at = ? WHERE app = ? AND released_at IS NULL", (now, app))
+        _forget_cold(db, now)
+
+
+def release_unused(db: Store, now: float) -> None:
+    """Take the ports of all instances back that have no row."""
+    with db.transaction():
+        db.execute(
+            """UPDATE ports SET released_at = ? WHERE released_at IS NULL AND NOT EXISTS (
+                SELECT 1 FROM instances WHERE instances.app = ports.app AND instances.number = ports.number
+            )""",
+            (now,),
+        )
         _forget_cold(db, now)
 
 

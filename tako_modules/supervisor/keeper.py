@@ -22,6 +22,7 @@ __all__ = ["LOOPBACK", "Loopback", "ProbeFact", "ProbeFailed", "ProbePassed", "P
 START_INTERVAL = 0.1  # seconds between looks while it starts
 INTERVAL = 1.0  # seconds from one look to the next afterwards
 REPEAT_SECONDS = 10.0  # news that is no news is repeated so often: a pass while well
+NEWS_SECONDS = 3.0  # of being well in which every pass is news: a rollout waits for its stability window
 START_REPEAT_SECONDS = 1.0  # and so often while starting: the same failure
 LOOK_AFTER = 2.0  # seconds without a pass after which the instance's listeners are looked at, to tell people
 LOOK_EVERY = 5.0  # seconds between such looks: each may cost a process
@@ -185,16 +186,20 @@ class _Keeper:
 
     async def stay(self, *, is_told: bool) -> None:
         """Look once a second, for ever; a pass is reported when it is news; is_told: one has just been reported."""
-        was_well, told_at = is_told, self._clock.monotonic()
+        told_at = well_since = self._clock.monotonic()
+        was_well = is_told
         while True:
             began = self._clock.monotonic()
             look = await self._look()
             if look.rule:
                 self._report(ProbeFailed(instance=self._watched.instance, failure=self._failure(look)))
                 was_well = False
-            elif not was_well or began >= told_at + REPEAT_SECONDS:
-                self._pass("")
-                was_well, told_at = True, began
+            else:
+                well_since = well_since if was_well else began
+                if not was_well or began >= told_at + REPEAT_SECONDS or began < well_since + NEWS_SECONDS:
+                    self._pass("")
+                    told_at = began
+                was_well = True
             await self._clock.sleep(max(0.0, began + INTERVAL - self._clock.monotonic()))
 
     async def _first_look(self) -> _Look:

@@ -21,6 +21,7 @@ __all__ = [
     "Owned",
     "Ownership",
     "Process",
+    "holder",
     "judge",
     "listeners",
     "owned_by",
@@ -28,6 +29,8 @@ __all__ = [
     "print_owned",
     "processes",
     "read_report",
+    "sockets",
+    "user_words",
 ]
 
 TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
@@ -130,7 +133,7 @@ def owned_by(pid: int) -> tuple[Owned, ...]:
     for member in sorted(_family(pid, processes())):
         owned += [
             Owned(member, found[inode].address, found[inode].port, inode)
-            for inode in sorted(set(_sockets(member)))
+            for inode in sorted(set(sockets(member)))
             if inode in found
         ]
     return tuple(owned)
@@ -161,7 +164,8 @@ def _family(pid: int, found: Mapping[int, Process]) -> set[int]:
     return family
 
 
-def _sockets(pid: int) -> Iterator[int]:
+def sockets(pid: int) -> Iterator[int]:
+    """Give the inodes of the sockets that a process has open; none where we may not look."""
     try:
         links = list(Path(f"/proc/{pid}/fd").iterdir())
     except OSError:
@@ -173,6 +177,12 @@ def _sockets(pid: int) -> Iterator[int]:
             continue  # closed meanwhile
         if target.startswith("socket:["):
             yield int(target[8:-1])
+
+
+def holder(inodes: Collection[int]) -> int | None:
+    """Find the oldest process that has one of these sockets open; None when nobody whom we may look at has."""
+    pids = sorted(int(entry.name) for entry in os.scandir("/proc") if entry.name.isdigit())
+    return next((pid for pid in pids if not set(inodes).isdisjoint(sockets(pid))), None)
 
 
 def print_owned(pid: int) -> None:
@@ -210,13 +220,14 @@ def judge(table: Collection[Listener], port: int, uid: int | None, mine: Collect
 
 def _held(row: Listener, uid: int | None) -> str:
     if row.uid == uid or uid is None:
-        holder = f"another process of {_user(row.uid)}"
+        holder = f"another process of {user_words(row.uid)}"
     else:
-        holder = f"a process of {_user(row.uid)}"
+        holder = f"a process of {user_words(row.uid)}"
     return f"port {row.port} is held by {holder} (it listens on {_text(row)})"
 
 
-def _user(uid: int) -> str:
+def user_words(uid: int) -> str:
+    """Name a user: `the user www-data`, else `uid 70001`."""
     try:
         return f"the user {pwd.getpwuid(uid).pw_name}"
     except KeyError:

@@ -12,7 +12,7 @@ from tako_modules.model.server import Server
 
 from .project import read_text
 
-__all__ = ["add_server", "read_servers", "remove_server", "update_server"]
+__all__ = ["add_server", "check_changeable", "read_servers", "remove_server", "update_server"]
 
 
 def read_servers(home: Home) -> tuple[Server, ...]:
@@ -20,6 +20,13 @@ def read_servers(home: Home) -> tuple[Server, ...]:
     if named := os.environ.get(inventory.VARIABLE, "").strip():
         return inventory.parse_servers_variable(named)
     return inventory.parse_inventory(read_text(home.inventory), _name(home)) if home.inventory.exists() else ()
+
+
+def check_changeable() -> None:
+    """Raise UsageError where TAKO_SERVERS stands in for the file: what is to be written down has no place then."""
+    if os.environ.get(inventory.VARIABLE, "").strip():
+        message = f"{inventory.VARIABLE} stands in for your inventory, which is not changed"
+        raise UsageError(message, hint=f"unset {inventory.VARIABLE} and run the same command again")
 
 
 def add_server(home: Home, server: Server) -> None:
@@ -39,9 +46,7 @@ def remove_server(home: Home, name: str) -> None:
 
 def _change(home: Home, change: Callable[[str], str]) -> None:
     """Edit the file under a lock; a wrong file, before or after, is reported and left as it is."""
-    if os.environ.get(inventory.VARIABLE, "").strip():
-        message = f"{inventory.VARIABLE} stands in for the inventory, which is not changed"
-        raise UsageError(message, hint=f"change {inventory.VARIABLE}, or unset it")
+    check_changeable()
     with translate({OSError: ConfigError}, f"cannot write {_name(home)}"):
         home.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         with file_lock(home.root / "config.lock"):

@@ -15,7 +15,17 @@ from tako_modules.model.project import Project
 
 from .kinds import FILE_KIND, kind_of
 
-__all__ = ["FILE", "Workspace", "detect_name", "find_file", "map_server", "no_file", "open_project", "read_text"]
+__all__ = [
+    "FILE",
+    "Workspace",
+    "detect_name",
+    "find_file",
+    "map_server",
+    "no_file",
+    "open_project",
+    "read_text",
+    "with_server",
+]
 
 FILE = "tako.toml"
 _TEXT_LIMIT = 1 << 20  # bytes of a file that a person writes; more is another file by mistake
@@ -24,10 +34,11 @@ _MODULE = re.compile(r"^module\s+(\S+)", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """A project on this machine: its folder, the file that describes it, and what that says."""
+    """A project on this machine: its folder, the file that describes it, the text in it, and what that says."""
 
     folder: Path
     file: Path
+    text: str
     project: Project
 
 
@@ -37,11 +48,13 @@ def open_project(cwd: Path, config: Path | None = None, *, env: str = "") -> Wor
     env: the only environment that the command uses, "" for all. Raises ConfigError.
     """
     file = find_file(cwd, config)
+    return _workspace(file, read_text(file), env)
+
+
+def _workspace(file: Path, text: str, env: str) -> Workspace:
     folder = file.parent
-    project = read.read_project(
-        read_text(file), file.name, folder_name=folder.name, detected_name=detect_name(folder), env=env
-    )
-    return Workspace(folder, file, project)
+    project = read.read_project(text, file.name, folder_name=folder.name, detected_name=detect_name(folder), env=env)
+    return Workspace(folder, file, text, project)
 
 
 def find_file(cwd: Path, config: Path | None = None) -> Path:
@@ -85,15 +98,24 @@ def read_text(file: Path) -> str:
         raise ConfigError(f"{file.name}:{line}: not UTF-8", hint="save the file as UTF-8") from error
 
 
-def map_server(workspace: Workspace, server: str, env: str) -> None:
-    """Write into the project's file that a server runs an environment, comments and order kept.
+def with_server(workspace: Workspace, server: str, env: str) -> Workspace:
+    """Give the project as it would be with a server that runs an environment; nothing is written.
 
     Raises ConfigError, whose hint has the lines to add by hand, when that cannot be.
     """
-    text = edit.add_server_mapping(read_text(workspace.file), server, env)
+    return _workspace(workspace.file, edit.add_server_mapping(read_text(workspace.file), server, env), env)
+
+
+def map_server(workspace: Workspace, server: str, env: str) -> Workspace:
+    """Write into the project's file that a server runs an environment, comments and order kept; gives it as it is then.
+
+    Raises ConfigError as `with_server` does.
+    """
+    mapped = with_server(workspace, server, env)
     file = workspace.file.resolve()  # a link stays a link
     with translate({OSError: ConfigError}, f"cannot write {workspace.file.name}"):
-        write_atomic(file, text.encode(), stat.S_IMODE(file.stat().st_mode))
+        write_atomic(file, mapped.text.encode(), stat.S_IMODE(file.stat().st_mode))
+    return mapped
 
 
 def detect_name(folder: Path) -> str:

@@ -2,11 +2,12 @@
 
 import subprocess
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tako_modules.build.artifact import Artifact, make
 from tako_modules.model.project import Project, Service
+from tako_modules.workspace.project import FILE
 
 __all__ = ["Bed", "names"]
 
@@ -50,8 +51,10 @@ class Bed:
         exclude: tuple[str, ...] = (),
         main: str = "",
         variables: dict[str, str] | None = None,
+        config: str = "",
+        seen: Callable[[str], None] | None = None,
     ) -> Artifact:
-        """Make the artifact of a project that is started by a command."""
+        """Make the artifact of a project that is started by a command; seen: takes the lines of the build."""
         self.lines = []
         project = Project(
             name="shop",
@@ -63,7 +66,8 @@ class Bed:
             exclude=exclude,
             services=(Service(start=("./run",)),),
         )
-        return await make(project, self.folder, self.lines.append)
+        config = config or (FILE if (self.folder / FILE).exists() else "")
+        return await make(project, self.folder, seen or self.lines.append, config=config)
 
 
 def names(artifact: Artifact) -> list[str]:

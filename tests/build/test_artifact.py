@@ -79,6 +79,7 @@ SHIPPED = {
             "sub/.env.local": "1",
             "debug.log": "1",
             ".next/cache/a": "1",
+            "web/.next/cache/a": "1",
             ".turbo/a": "1",
             ".venv/a": "1",
             "env/pyvenv.cfg": "1",
@@ -208,7 +209,9 @@ async def test_ignored_files_that_no_build_made_stay_home(bed: Bed) -> None:
 
 async def test_the_fixed_list_holds_for_builds(bed: Bed) -> None:
     bed.write({"src": "1"}).commit()
-    artifact = await bed.make("mkdir node_modules; touch node_modules/a .env a.log b")
+    artifact = await bed.make(
+        "mkdir -p node_modules web/.next/cache; touch node_modules/a web/.next/cache/big .env a.log b"
+    )
     assert names(artifact) == ["b", "src"]
 
 

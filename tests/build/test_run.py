@@ -81,6 +81,12 @@ async def test_failure_repeats_the_last_lines(tmp_path: Path) -> None:
     assert caught.value.message.splitlines()[1:] == [f"    {number}" for number in range(81, 101)]
 
 
+async def test_failure_repeats_nothing_where_it_was_seen(tmp_path: Path) -> None:
+    with pytest.raises(TakoError) as caught:
+        await run_build("seq 100; exit 1", tmp_path, lambda _: None, repeats=False)
+    assert caught.value.message == "the build failed (exit code 1): seq 100; exit 1"
+
+
 async def test_cancelling_ends_the_whole_group(tmp_path: Path) -> None:
     async with anyio.create_task_group() as tasks:
 

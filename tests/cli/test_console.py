@@ -52,11 +52,19 @@ def test_quiet_leaves_warnings(stream: io.StringIO, capsys: pytest.CaptureFixtur
     console = made(Options(quiet=True), stream)
     console.say("this")
     console.warn("that")
+    console.error("  → why\x1b[2J")
     with console.step("build"):
         console.line("result")
     assert stream.getvalue() == ""
     captured = capsys.readouterr()
-    assert (captured.out, captured.err) == ("result\n", "warning: that\n")
+    assert (captured.out, captured.err) == ("result\n", "warning: that\n  → why\\x1b[2J\n")
+
+
+def test_an_error_is_told_where_progress_is(stream: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
+    made(Options(), stream).error("why")
+    console(Options(events=True, json=True)).error("why")
+    assert stream.getvalue() == "why\n"
+    assert checked(capsys.readouterr().out)["text"] == "why"
 
 
 def test_details_are_for_verbose(stream: io.StringIO) -> None:

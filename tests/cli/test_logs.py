@@ -1,5 +1,6 @@
 """`tako logs`: following is text that a person ends."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 from tako_modules.base.errors import Unreachable
 from tako_modules.cli import guard
 from tako_modules.protocol import messages
+from tests.kit.documents import checked
 
 from .scripted import PROJECT, Endless, scripted
 
@@ -47,6 +49,23 @@ def test_ctrl_c_ends_following_without_a_word(home: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, told = process.communicate()
     assert (process.returncode, told) == (5, "")
+
+
+def test_a_server_that_fails_says_so_in_the_document(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with scripted(home, {messages.Logs: Unreachable("it is gone", hint="look for it")}):
+        assert guard.run(["logs", "--json"]) != 0
+    out = capsys.readouterr().out
+    checked(out)
+    [server] = json.loads(out)["servers"]
+    assert [line["text"] for line in server["lines"]] == ["hello"]
+    assert (server["error"]["message"], server["error"]["hint"]) == ("it is gone", "look for it")
+
+
+def test_a_server_that_answers_has_no_error_in_the_document(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with scripted(home, {}):
+        assert guard.run(["logs", "--json"]) == 0
+    [server] = json.loads(capsys.readouterr().out)["servers"]
+    assert server["error"] is None
 
 
 def test_a_server_that_fails_is_told(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

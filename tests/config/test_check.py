@@ -2,7 +2,8 @@
 
 import pytest
 
-from tako_modules.config.check import check_for_deploy, targets
+from tako_modules.config.check import check_for_deploy, located, targets
+from tako_modules.config.problems import Problem
 from tako_modules.config.read import read_project
 from tako_modules.model.project import Project
 from tako_modules.model.server import Server
@@ -102,3 +103,23 @@ def test_a_target_is_the_inventorys_server_with_the_files_scaling() -> None:
     assert la.placement.instances == 2
     assert fra.server.admin == "root"
     assert far.server == Server(name="far", host="198.51.100.1", port=2200)
+
+
+LINES = {
+    "a server": ("production", (), "servers.la", 8),
+    "a server of another environment": ("production", ("local",), "servers.local", 13),
+    "an environment without routes": ("development", (), "envs.development", 7),
+    "an environment that is not there": ("stagin", (), "envs.stagin", 0),
+    "a server that is not there": ("production", ("mars",), "servers.mars", 0),
+}
+
+
+@pytest.mark.parametrize(("env", "only", "path", "line"), LINES.values(), ids=LINES.keys())
+def test_what_is_written_has_its_line(env: str, only: tuple[str, ...], path: str, line: int) -> None:
+    found = located(check_for_deploy(project(), env, [FRA], only), TEXT)
+    assert (found[0].path, found[0].line) == (path, line)
+
+
+def test_a_key_that_needs_quotes_has_its_line() -> None:
+    (problem,) = located([Problem(path='vars."a b"', message="x")], '[vars]\n"a b" = 1\n')
+    assert problem.line == 2

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tako_modules.config.inventory import parse_inventory, parse_servers_variable
+from tako_modules.config.inventory import name_problem, parse_inventory, parse_servers_variable, same_machine
 from tako_modules.config.problems import BadConfig
 from tako_modules.model.server import Server
 
@@ -71,6 +71,10 @@ BROKEN = {
     "host an option": (entry({"name": "x", "host": "-v"}), "config.toml:1: servers[0]: '-v' is not a host"),
     "name wrong": (entry({"name": "X", "host": "x"}), "config.toml:1: servers[0]: 'X' is not a name"),
     "name built in": (entry({"name": "local", "host": "x"}), "config.toml:1: servers[0]: the name local is built in"),
+    "name reserved": (
+        A + entry({"name": "env", "host": "x"}),
+        "config.toml:4: servers[1]: no server may be called env: [servers] of tako.toml has a key env",
+    ),
     "port zero": (
         entry({"name": "x", "host": "x", "port": 0}),
         "config.toml:4: servers[0].port: must be a whole number >= 1",
@@ -106,6 +110,26 @@ def test_a_loopback_host_leads_to_other_machines_on_other_ports() -> None:
     assert problems(entry({"name": "a", "host": "::1"}) + entry({"name": "b", "host": "::1"}))
 
 
+def test_a_name_that_tako_toml_has_a_use_for_tells_what_to_do() -> None:
+    with pytest.raises(BadConfig) as caught:
+        parse_inventory(entry({"name": "instances", "host": "x"}), "config.toml")
+    assert caught.value.hint.startswith("choose another name")
+
+
+@pytest.mark.parametrize("name", ["env", "instances", "idle_timeout", "local", "LA", ""])
+def test_a_name_is_judged_alone(name: str) -> None:
+    assert name_problem(name) is not None
+    assert name_problem("la") is None
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "same"),
+    [("LA.example", 22, True), ("la.example", 23, True), ("other.example", 22, False)],
+)
+def test_one_host_is_one_machine(host: str, port: int, same: bool) -> None:
+    assert same_machine(Server(name="la", host="la.example"), host, port) == same
+
+
 VARIABLE = {
     "la=tako@203.0.113.7:22": [Server(name="la", host="203.0.113.7")],
     "la=203.0.113.7": [Server(name="la", host="203.0.113.7")],
@@ -137,6 +161,9 @@ def test_the_variable_stands_in(text: str, servers: list[Server]) -> None:
         "a=-x",
         "a=b c@x",
         "local=x",
+        "env=x",
+        "instances=x",
+        "idle_timeout=x",
         "a=2001:db8::7",
     ],
 )

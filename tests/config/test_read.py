@@ -55,13 +55,13 @@ port = 2222
 ENV = '[envs.production]\nroute = "shop.example.com"\n'
 
 
-def read(text: str, *, folder: str = "shop", detected: str = "", env: str = "") -> Project:
-    return read_project(text, "tako.toml", folder_name=folder, detected_name=detected, env=env)
+def read(text: str, *, folder: str = "shop", detected: str = "") -> Project:
+    return read_project(text, "tako.toml", folder_name=folder, detected_name=detected)
 
 
-def problems(text: str, env: str = "") -> list[str]:
+def problems(text: str) -> list[str]:
     with pytest.raises(BadConfig) as caught:
-        read(text, env=env)
+        read(text)
     return [f"{problem.line}: {problem.path}: {problem.message}" for problem in caught.value.problems]
 
 
@@ -347,25 +347,6 @@ def test_one_wrong_environment_does_not_undeclare_the_others() -> None:
     assert problems(ENV + '[envs.staging]\nroute = 3\n[servers.la]\nenv = ["production", "staging"]') == [
         "4: envs.staging.route: must be text in quotes, not a whole number"
     ]
-
-
-OTHERS = {
-    "routes missing": "[envs.staging]\n",
-    "route wrong": '[envs.staging]\nroute = "x"\n',
-    "route and routes": '[envs.staging]\nroute = "a.b"\nroutes = ["c.d"]\n',
-    "server of an undeclared environment": '[servers.old]\nenv = "gone"\n',
-}
-
-
-@pytest.mark.parametrize("text", OTHERS.values(), ids=OTHERS.keys())
-def test_what_an_environment_does_not_use_does_not_stop_it(text: str) -> None:
-    assert problems(ENV + text)
-    assert read(ENV + text, env="production").name == "shop"
-
-
-def test_what_it_uses_does() -> None:
-    assert problems('[envs.production]\nroute = "x"\n', env="production")
-    assert problems("[envs.production]\n[envs.staging]\n", env="production") == ["1: envs.production: has no routes"]
 
 
 def test_nesting_without_end_is_an_error() -> None:

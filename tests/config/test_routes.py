@@ -35,6 +35,10 @@ BROKEN = {
     "hidden dots": ('[envs.staging]\nroute = "a.b/.%2E/*"', "2: envs.staging.route: 'a.b/.%2E/*' has `.` or `..`"),
     "empty part": ('[envs.staging]\nroute = "a.b//x"', "2: envs.staging.route: 'a.b//x' has an empty part"),
     "empty last part": ('[envs.staging]\nroute = "a.b/x//"', "2: envs.staging.route: 'a.b/x//' has an empty part"),
+    "tako's own host": (
+        '[envs.staging]\nroute = "Tako.Internal/api/*"',
+        "2: envs.staging.route: 'Tako.Internal/api/*' has a host that is tako's own",
+    ),
     "empty part before a star": (
         '[envs.staging]\nroute = "a.b//*"',
         "2: envs.staging.route: 'a.b//*' has an empty part",
@@ -53,7 +57,6 @@ UNUSUAL_ROUTES = [
         "a.b/.well-known/*",
         "a.b/.*",
         "a.b/...",
-        "a.b/x/",
         "a.b/x/y..z",
         "a.b/%2e%2e%2e",
         "a.b/v1*",
@@ -69,6 +72,13 @@ def test_unusual_routes_are_taken(route: str) -> None:
     assert read(f'[envs.production]\nroute = "{route}"').environments[0].routes == (route,)
 
 
+def test_a_slash_at_the_end_makes_no_other_route() -> None:
+    assert read('[envs.production]\nroute = "a.b/x/"').environments[0].routes == ("a.b/x",)
+    assert problems('[envs.staging]\nroutes = ["a.b/x", "a.b/x/"]') == [
+        "2: envs.staging.routes[1]: 'a.b/x/' is listed twice"
+    ]
+
+
 def test_as_many_routes_as_a_server_takes() -> None:
     many = [f"a{number}.b" for number in range(ROUTES_LIMIT)]
     assert len(read(f"[envs.production]\nroutes = {many}").environments[0].routes) == ROUTES_LIMIT
@@ -79,6 +89,7 @@ def test_as_many_routes_as_a_server_takes() -> None:
 HINTS = [
     ('[envs.staging]\nroute = "*.Bücher.example/x*"', 'write "*.xn--bcher-kva.example/x*"'),
     ('[envs.staging]\nroute = "straße.de"', 'write "xn--strae-oqa.de"'),
+    ('[envs.staging]\nroute = "tako.internal"', "use another host, such as shop.example.com"),
     ('[envs.staging]\nroute = "ü!.de"', 'write a route such as "shop.example.com" or "example.com/api/*"'),
 ]
 

@@ -75,3 +75,20 @@ async def test_a_server_that_fails_after_it_ran_changes_nothing() -> None:
 def test_its_failure_is_an_ordinary_one() -> None:
     assert issubclass(ReleaseFailed, TakoError)
     assert ReleaseFailed("x").exit_code == 1
+
+
+async def test_waiting_for_an_upload_elsewhere_is_no_waiting_for_the_command() -> None:
+    gate = Gate("migrate")
+    gate.claim("la")
+    ran: list[bool] = []
+
+    async def other() -> None:
+        ran.append(await gate.mine("nyc"))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(other)
+        await anyio.lowlevel.checkpoint()
+        gate.begin()  # whoever waits begins to count anew
+        await anyio.lowlevel.checkpoint()
+        gate.open()
+    assert ran == [False]

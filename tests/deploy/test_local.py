@@ -1,5 +1,9 @@
 """The built-in server where its folders cannot be: each cause is told with what to set."""
 
+import contextlib
+import os
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -61,3 +65,36 @@ async def test_a_path_that_no_socket_can_have(variable: str, tmp_path: Path, mon
     error = await refusal()
     assert "may have 107" in error.message
     assert error.hint == f"set {variable} to a folder with a shorter path"
+
+
+@pytest.fixture(params=[(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")], ids=["IPv4", "IPv6"])
+def busy(request: pytest.FixtureRequest) -> Iterator[int]:
+    """Listen on a loopback address of one family alone; gives the port."""
+    family, address = request.param
+    with socket.socket(family) as listener:
+        listener.bind((address, 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+def free_ports(count: int) -> list[int]:
+    """Find ports that are free in both families now."""
+    with contextlib.ExitStack() as held:
+        probes = [held.enter_context(socket.socket(socket.AF_INET6)) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("::", 0))
+        return [probe.getsockname()[1] for probe in probes]
+
+
+def test_a_busy_port_names_its_holder_and_the_next_pair_is_taken(busy: int) -> None:
+    first, second, third = free_ports(3)
+    told: list[str] = []
+    assert local.free_pair([(first, busy), (second, third)], told.append) == (second, third)
+    name = Path(f"/proc/{os.getpid()}/comm").read_text().strip()
+    assert told == [f"port {busy} is in use by {name} (pid {os.getpid()}): trying the next pair"]
+
+
+def test_no_pair_is_free(busy: int) -> None:
+    with pytest.raises(TakoError, match=f"none of the port pairs {busy}/{busy} is free") as caught:
+        local.free_pair([(busy, busy)], lambda _: None)
+    assert "ss -tlnp" in caught.value.hint

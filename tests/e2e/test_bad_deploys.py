@@ -73,16 +73,12 @@ CASES = {
 def status(desk: Desk, folder: Path) -> StatusData:
     """What `status --json` tells, without what may differ: uptime, counters, and why the last attempt failed."""
     state = desk.status(folder)["la"]
-    quiet = tuple(
-        msgspec.structs.replace(one, uptime_secs=0.0, requests_total=0, in_flight=0) for one in state.instances
-    )
+    quiet = tuple(msgspec.structs.replace(one, uptime_secs=0.0, in_flight=0) for one in state.instances)
     builds = tuple(
         msgspec.structs.replace(
             one,
             requests=Counters(),
-            instances=tuple(
-                msgspec.structs.replace(each, uptime_secs=0.0, requests_total=0, in_flight=0) for each in one.instances
-            ),
+            instances=tuple(msgspec.structs.replace(each, uptime_secs=0.0, in_flight=0) for each in one.instances),
         )
         for one in state.builds
     )

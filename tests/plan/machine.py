@@ -7,6 +7,7 @@ import msgspec
 from tako_modules.model.deployment import Deployment, Kind, Outcome, Rollout, Shape, Vitals
 from tako_modules.model.instance import Instance, InstanceEvent, InstanceState
 from tako_modules.plan import health, reconcile, restart, steps
+from tako_modules.plan import rollout as rollout_plan
 from tako_modules.plan.view import View
 
 replace = msgspec.structs.replace
@@ -83,18 +84,25 @@ class Machine:
             self._exit(one, -9 if one.killed else 0)
         elif one.state is InstanceState.STARTING and conduct == "exit" and age >= BOOT:
             self._exit(one, 3)
-        elif one.state is InstanceState.STARTING and conduct in ("ok", "stubborn") and age >= BOOT:
+        elif one.state is InstanceState.STARTING and conduct in ("ok", "stubborn", "hangs") and age >= BOOT:
             self.instances[one.number] = health.after_pass(one, self.now)
+        elif one.state is InstanceState.HEALTHY and conduct != "hangs":
+            self.instances[one.number] = health.after_pass(one, self.now)
+            self.alter(vitals=restart.after_pass(self.deployment.vitals, one, self.now))
         elif one.state is InstanceState.DRAINING and one.withdrawn_at is not None and self.now > one.withdrawn_at:
             self.instances[one.number] = replace(one, drained=True)
 
     def _exit(self, one: Instance, code: int) -> None:
         expected = one.state in (InstanceState.DRAINING, InstanceState.FAILED)
         self.instances[one.number] = health.after_exit(one, code)
-        rolling = self.deployment.rollout is not None and not self.deployment.rollout.committed
-        if not expected and not rolling:
-            healthy_for = self.now - (one.healthy_at or self.now)
-            self.alter(vitals=restart.after_crash(self.deployment.vitals, self.now, healthy_for, "it exited"))
+        change = self.deployment.rollout
+        if not expected and not (change and rollout_plan.tries(change, one)):
+            self.alter(vitals=restart.after_crash(self.deployment.vitals, one, self.now, "it exited"))
+
+    def crash(self, number: int) -> None:
+        """End an instance that nobody asked to end."""
+        self._exit(self.instances[number], 1)
+        self.settle()
 
     def _do(self, step: steps.Step) -> None:
         self.history.append(type(step).__name__)

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tako_modules.model.deployment import Deployment, Kind, Outcome, Shape, Vitals
+from tako_modules.plan import health, steps
 from tako_modules.plan import rollout as rollout_plan
-from tako_modules.plan import steps
 
 from .machine import Machine
 
@@ -65,13 +65,14 @@ def test_a_first_deploy_that_fails_leaves_nothing() -> None:
 @pytest.mark.parametrize("conduct", ["exit", "never"])
 def test_a_failed_rollout_leaves_the_old_instances_untouched(conduct: str) -> None:
     machine = running()
-    before = dict(machine.instances)
+    before = {number: msgspec.structs.replace(one, passed_at=None) for number, one in machine.instances.items()}
     machine.behaves = lambda version: conduct if version == "new" else "ok"
     machine.roll(NEW)
     machine.run(60)
     assert machine.outcome is Outcome.FAILED
     assert machine.deployment.shape == OLD
-    assert machine.instances == before
+    after = {number: msgspec.structs.replace(one, passed_at=None) for number, one in machine.instances.items()}
+    assert after == before
     assert min(machine.serving) >= 2
 
 
@@ -179,6 +180,105 @@ def test_a_crash_loop_backs_off_and_never_gives_up() -> None:
     machine.behaves = lambda version: "ok"
     machine.run(70)
     assert machine.capacity() == 1
+
+
+def test_an_old_instance_that_ends_is_replaced_while_the_new_version_does_not_come_up() -> None:
+    machine = running()
+    machine.behaves = lambda version: "never" if version == "new" else "ok"
+    machine.roll(NEW)
+    machine.run(1)
+    machine.crash(1)
+    assert machine.capacity() == 1
+    machine.run(5)
+    assert machine.capacity() == 2
+    assert machine.versions() == {"old"}
+    machine.run(60)
+    assert machine.outcome is Outcome.FAILED
+    assert machine.capacity() == 2
+
+
+def test_a_sleeping_deployment_is_woken_also_while_a_new_version_does_not_come_up() -> None:
+    machine = Machine(Deployment(app="shop", shape=msgspec.structs.replace(OLD, instances=0)))
+    machine.behaves = lambda version: "never" if version == "new" else "ok"
+    machine.roll(msgspec.structs.replace(NEW, instances=0))
+    machine.run(2)
+    assert machine.capacity() == 0
+    machine.alter(vitals=Vitals(awake=True, active_at=machine.now))
+    machine.run(1)
+    assert machine.versions() == {"old"}
+
+
+def test_an_instance_that_was_being_woken_when_a_rollout_began_gets_traffic() -> None:
+    machine = Machine(Deployment(app="shop", shape=msgspec.structs.replace(OLD, instances=0)))
+    machine.alter(vitals=Vitals(awake=True, active_at=machine.now))
+    machine.settle()
+    machine.behaves = lambda version: "never" if version == "new" else "ok"
+    machine.roll(msgspec.structs.replace(NEW, instances=0))
+    machine.run(1)
+    assert machine.versions() == {"old"}
+
+
+def test_undoing_to_a_version_that_cannot_start_any_more_takes_its_time() -> None:
+    machine = running()
+    machine.roll(NEW)
+    machine.run(2.75)
+    assert machine.versions() == {"old", "new"}
+    machine.behaves = lambda version: "exit"
+    machine.history.clear()
+    machine.run(30)
+    assert machine.history.count("Spawn") <= 8
+
+
+def test_the_end_of_an_old_instance_does_not_undo_a_rollout() -> None:
+    machine = running()
+    machine.roll(NEW)
+    machine.run(1)
+    machine.crash(2)
+    machine.run(30)
+    assert machine.outcome is Outcome.SUCCESS
+    assert machine.versions() == {"new"}
+
+
+def test_an_instance_that_answers_once_and_then_hangs_gets_no_traffic() -> None:
+    machine = running()
+    machine.behaves = lambda version: "hangs" if version == "new" else "ok"
+    machine.roll(NEW)
+    machine.run(20)
+    assert machine.versions() == {"old"}
+
+
+def test_a_failed_probe_begins_the_stability_window_anew() -> None:
+    machine = running()
+    machine.roll(NEW)
+    machine.run(1)
+    [one] = [one for one in machine.instances.values() if one.version == "new"]
+    machine.instances[one.number] = health.after_failure(one, "no answer")
+    machine.run(2)
+    assert machine.versions() == {"old"}
+    machine.run(0.5)
+    assert machine.versions() == {"old", "new"}
+
+
+def test_a_crash_loop_beside_a_healthy_instance_backs_off() -> None:
+    machine = running()
+    machine.run(70)
+    machine.crash(1)
+    for _ in range(6):
+        machine.run(20)
+        for one in [one for one in machine.instances.values() if one.number > 2 and not one.gone]:
+            machine.crash(one.number)
+    assert machine.deployment.vitals.crashes >= 3
+    assert machine.deployment.vitals.reason
+
+
+def test_instances_that_end_together_are_one_misfortune() -> None:
+    machine = running()
+    machine.crash(1)
+    machine.crash(2)
+    assert machine.deployment.vitals.crashes == 1
+    assert machine.deployment.vitals.next_start_at == machine.now + 1
+    machine.run(3)
+    assert machine.capacity() == 2
 
 
 @settings(max_examples=60, deadline=None)

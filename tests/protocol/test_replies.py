@@ -97,6 +97,11 @@ def test_data_comes_back_as_it_was_sent(data: msgspec.Struct) -> None:
     assert decode_data(read, type(data)) == data
 
 
+def test_requests_are_counted_for_versions_and_not_for_instances() -> None:
+    assert "requests" in replies.BuildData.__struct_fields__
+    assert [name for name in replies.InstanceData.__struct_fields__ if "requests" in name] == []
+
+
 def test_every_kind_of_data_has_an_example() -> None:
     kinds = {kind for name, kind in inspect.getmembers(replies, inspect.isclass) if name.endswith("Data")}
     assert kinds - {replies.FailureData, replies.BuildData, replies.InstanceData, replies.DeploymentData} == {

@@ -40,6 +40,7 @@ def test_every_runtime_keeps_the_contract(tmp_path: Path, name: str) -> None:
     found, runtime = catalog.choose(given, tmp_path)
     assert found == name
     assert runtime.build_command(tmp_path) == ""
+    assert runtime.refuses(given) is None
     runtime.check_built(given, tmp_path)
     recipe = runtime.recipe(given, tmp_path)
     assert recipe.runtime == name
@@ -130,8 +131,33 @@ def test_python_without_dependencies_installs_nothing(tmp_path: Path) -> None:
     assert len(python.recipe(given, tmp_path).install) == 1
 
 
+NEEDS = {
+    "command": ("command", "bin/app", "bin/app", "bin/app"),
+    "command in a folder": ("command", "bin/", "bin/", "bin/**"),
+    "python": ("python", "bin/app", "bin/app", "bin/app"),
+    "static": ("static", "dist/", "dist/index.html", "dist/**"),
+    "static without an index": ("static", "bin", "bin", "bin/**"),
+    "static by its folder": ("static", "", "dist/index.html", "dist/**"),
+    "static here": ("static", ".", ".", "."),
+}
+
+
+@pytest.mark.parametrize(("runtime", "main", "path", "glob"), NEEDS.values(), ids=NEEDS.keys())
+def test_what_an_app_is_started_from(tmp_path: Path, runtime: str, main: str, path: str, glob: str) -> None:
+    put(tmp_path, "bin/app", "dist/index.html")
+    need = catalog.RUNTIMES[runtime].needs(project(runtime, ("run",), main), tmp_path)
+    assert need is not None
+    assert (need.path, need.glob) == (path, glob)
+
+
+@pytest.mark.parametrize("runtime", ["python", "command"])
+def test_without_main_no_file_is_known_to_be_needed(tmp_path: Path, runtime: str) -> None:
+    assert catalog.RUNTIMES[runtime].needs(project(runtime, ("run",)), tmp_path) is None
+
+
 @pytest.mark.parametrize("runtime", ["python", "command"])
 def test_a_missing_start_names_the_line_to_add(tmp_path: Path, runtime: str) -> None:
+    assert catalog.RUNTIMES[runtime].refuses(project(runtime)) is not None
     with pytest.raises(ConfigError) as caught:
         catalog.RUNTIMES[runtime].recipe(project(runtime), tmp_path)
     assert "add to tako.toml: start = [" in caught.value.hint

@@ -90,6 +90,33 @@ async def test_a_dead_worker_holds_nothing_and_its_counts_stay(bench: Bench) -> 
         tasks.cancel_scope.cancel()
 
 
+async def test_what_a_dead_worker_had_open_is_told_to_have_fallen(bench: Bench) -> None:
+    async with anyio.create_task_group() as tasks:
+        for one in (bench.worker(), bench.worker()):
+            bench.feeds.add(one, tasks)
+        bench.say(1, feed.InFlight(instances={"shop/1": 1}))
+        bench.say(0, feed.InFlight(instances={"shop/1": 3}))
+        await settle()
+        bench.heard.clear()
+        bench.say(0, feed.InFlight(instances={"shop/1": 4, "blog/2": 1}))  # its last words
+        bench.workers[0].close()
+        bench.feeds.forget(bench.children[0])
+        assert bench.heard[-1] == feed.InFlight(instances={"shop/1": 0, "blog/2": 0})
+        assert bench.feeds.in_flight("shop/1") == 1, "what another worker has open stays"
+        tasks.cancel_scope.cancel()
+
+
+async def test_a_worker_that_dies_with_nothing_open_tells_nothing(bench: Bench) -> None:
+    async with anyio.create_task_group() as tasks:
+        bench.feeds.add(bench.worker(), tasks)
+        bench.say(0, feed.InFlight(instances={"shop/1": 1}), feed.InFlight(instances={"shop/1": 0}))
+        await settle()
+        bench.heard.clear()
+        bench.feeds.forget(bench.children[0])
+        assert bench.heard == []
+        tasks.cancel_scope.cancel()
+
+
 async def test_a_worker_whose_exit_comes_before_anybody_has_read_it_holds_nothing(bench: Bench) -> None:
     one = bench.worker()
     with anyio.fail_after(1):

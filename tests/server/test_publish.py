@@ -4,13 +4,15 @@ import os
 import socket
 from collections.abc import Iterator
 
+import anyio
+import msgspec
 import pytest
 
 from tako_modules.model import snapshot as feed
 from tako_modules.model.deployment import Deployment, Shape
 from tako_modules.model.instance import Instance, InstanceState
-from tako_modules.server.feeds import Feeds
-from tako_modules.server.link import Link
+from tako_modules.server.feeds import Feed, Feeds
+from tako_modules.server.link import Child, Link
 from tako_modules.server.publish import Publisher
 from tako_modules.server.registry import Registry
 
@@ -26,13 +28,30 @@ class Bench:
         self.link = Link(ours)
         self._ours = ours
         self.registry = Registry()
-        self.feeds = Feeds(lambda fact: None, lambda: None)
+        self.drained: list[str] = []
+        self.feeds = Feeds(lambda fact: None, self._look)
         self.publisher = Publisher(self.registry, self.feeds, self.link, epoch=1, https_port=443)
         shape = Shape(version="v", routes=("shop.example.com",))
         entry = self.registry.add(Deployment(app="shop", shape=shape))
         self.instances = entry.instances
         self.instances[1] = Instance(
             app="shop", number=1, version="v", port=20000, state=InstanceState.HEALTHY, admitted=True
+        )
+
+    def _look(self) -> None:
+        self.publisher.check_drained(self._let_go)
+
+    def _let_go(self, one: Instance) -> None:
+        self.drained.append(one.id)
+        self.instances[one.number] = msgspec.structs.replace(one, drained=True)
+
+    def worker(self) -> tuple[Feed, socket.socket]:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        return Feed(Child(kind="worker", id="0", pid=100, start=7), ours), theirs
+
+    def instance(self, number: int, state: InstanceState, withdrawn_at: float | None = None) -> None:
+        self.instances[number] = Instance(
+            app="shop", number=number, version="v", port=20000 + number, state=state, withdrawn_at=withdrawn_at
         )
 
     def sent(self) -> int:
@@ -80,3 +99,53 @@ def test_what_is_not_new_is_not_published_again(bench: Bench) -> None:
     assert bench.sent() == 1
     bench.publisher.publish(1.0, force=True)
     assert bench.sent() == 1
+
+
+async def test_an_instance_that_no_snapshot_names_is_let_go_as_soon_as_it_is_withdrawn(bench: Bench) -> None:
+    bench.publisher.certificates = ()
+    bench.instance(2, InstanceState.UNHEALTHY)
+    one, theirs = bench.worker()
+    with theirs:
+        async with anyio.create_task_group() as tasks:
+            bench.feeds.add(one, tasks)
+            bench.publisher.publish(1.0)
+            theirs.send(feed.encode(feed.InFlight(instances={"shop/3": 1})))
+            theirs.send(feed.encode(feed.Applied(epoch=1, generation=1)))
+            with anyio.fail_after(2):
+                await bench.publisher.in_force()
+            bench.sent()
+            bench.instance(2, InstanceState.DRAINING, withdrawn_at=2.0)
+            bench.instance(3, InstanceState.DRAINING, withdrawn_at=2.0)
+            bench.publisher.publish(2.0)
+            assert bench.sent() == 0
+            assert bench.drained == ["shop/2"], "a request is open at the other one"
+            bench.feeds.forget(one.child)
+    assert bench.drained == ["shop/2", "shop/3"]
+
+
+async def test_what_a_new_snapshot_withdraws_waits_until_the_workers_have_applied_it(bench: Bench) -> None:
+    bench.publisher.certificates = ()
+    one, theirs = bench.worker()
+    with theirs:
+        async with anyio.create_task_group() as tasks:
+            bench.feeds.add(one, tasks)
+            bench.publisher.publish(1.0)
+            theirs.send(feed.encode(feed.Applied(epoch=1, generation=1)))
+            with anyio.fail_after(2):
+                await bench.publisher.in_force()
+            bench.instance(1, InstanceState.DRAINING, withdrawn_at=2.0)
+            bench.publisher.publish(2.0)
+            assert bench.drained == []
+            theirs.send(feed.encode(feed.Applied(epoch=1, generation=2)))
+            with anyio.fail_after(2):
+                await bench.publisher.in_force()
+            assert bench.drained == ["shop/1"]
+            bench.feeds.forget(one.child)
+
+
+def test_what_a_new_snapshot_withdraws_is_not_let_go_while_no_worker_is_known(bench: Bench) -> None:
+    bench.publisher.certificates = ()
+    bench.publisher.publish(1.0)
+    bench.instance(1, InstanceState.DRAINING, withdrawn_at=2.0)
+    bench.publisher.publish(2.0)
+    assert bench.drained == [], "one that starts now may still have the snapshot before"

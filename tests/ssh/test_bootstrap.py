@@ -1,5 +1,6 @@
 """Root on a bare machine: by login or by sudo, one at a time, and nothing stays behind."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,8 @@ async def try_lock(shell: RootShell) -> None:
 async def test_the_lock_is_held_by_one_and_ends_with_its_block(sshd: Sshd) -> None:
     async with dial.connect(sshd.login, sshd.access()) as one, dial.connect(sshd.login, sshd.access()) as two:
         async with bootstrap.hold_lock(RootShell(one, ())):
-            with pytest.raises(Locked, match="somebody else is setting up la") as caught:
+            holder = rf"la is being set up at this moment by \S+@\S+ \(pid {os.getpid()}\) since \d{{4}}-\S+Z$"
+            with pytest.raises(Locked, match=holder) as caught:
                 await try_lock(RootShell(two, ()))
             assert caught.value.exit_code == 3
         await free_again(RootShell(two, ()))

@@ -9,7 +9,7 @@ import pytest
 from tako_modules.base.errors import ConfigError, TakoError, UsageError
 from tako_modules.base.paths import Home
 from tako_modules.model.server import Server
-from tako_modules.workspace.inventory import add_server, read_servers, remove_server, update_server
+from tako_modules.workspace.inventory import add_server, check_changeable, read_servers, remove_server, update_server
 
 LA = Server(name="la", host="203.0.113.7", admin="root")
 
@@ -67,9 +67,12 @@ def test_the_variable_stands_in(home: Home) -> None:
         assert read_servers(home) == (Server(name="ci", host="127.0.0.1", port=2222, user="root"),)
         with pytest.raises(UsageError, match="stands in"):
             add_server(home, Server(name="fra", host="x"))
+        with pytest.raises(UsageError, match="stands in"):
+            check_changeable()
     finally:
         del os.environ["TAKO_SERVERS"]
     assert read_servers(home) == (LA,)
+    check_changeable()
 
 
 def test_an_unknown_server_cannot_go(home: Home) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tako_modules.base.errors import ConfigError
-from tako_modules.workspace.project import detect_name, find_file, map_server, open_project, read_text
+from tako_modules.workspace.project import detect_name, find_file, map_server, open_project, read_text, with_server
 
 TEXT = '[envs.production]\nroute = "a.b"\n'
 
@@ -112,6 +112,15 @@ NAMES = {
 @pytest.mark.parametrize(("files", "name"), NAMES.values(), ids=NAMES.keys())
 def test_a_project_says_its_name(tmp_path: Path, files: dict[str, str], name: str) -> None:
     assert detect_name(put(tmp_path, files)) == name
+
+
+def test_a_mapping_can_be_tried_without_writing(tmp_path: Path) -> None:
+    put(tmp_path, {"tako.toml": TEXT + "[servers]\ninstances = 3\n"})
+    found = open_project(tmp_path)
+    tried = with_server(found, "la", "production")
+    assert [(one.server, one.instances) for one in tried.project.placements] == [("la", 3)]
+    assert (tmp_path / "tako.toml").read_text() == found.text
+    assert map_server(found, "la", "production") == tried == open_project(tmp_path, env="production")
 
 
 def test_a_mapping_is_written_in_place(tmp_path: Path) -> None:

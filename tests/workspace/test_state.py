@@ -1,6 +1,8 @@
 """`.tako/` in a project, and its lock."""
 
+import getpass
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -48,8 +50,27 @@ def test_a_broken_list_is_an_empty_one(tmp_path: Path, text: str) -> None:
 
 def test_one_at_a_time(tmp_path: Path) -> None:
     state = State(tmp_path)
-    again = pytest.raises(Locked, match=f"process {os.getpid()} is building")
-    with project_lock(state), again, project_lock(state):
+    with project_lock(state), pytest.raises(Locked) as caught, project_lock(state):
         pass
+    who = rf"{getpass.getuser()} \(process {os.getpid()}, since 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ\)"
+    assert re.fullmatch(f"{who} is building this project", caught.value.message)
     with project_lock(state):
         pass
+
+
+RECORDS = {
+    "nothing yet": b"",
+    "a number": b"4711\n",
+    "other words": b'{"pid": 1}',
+    "no text": b"\xff{",
+    "another file": b'{"user": "' + b"x" * 5000 + b'", "pid": 1, "since": "now"}',
+}
+
+
+@pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS.keys())
+def test_a_lock_without_a_record_is_somebodys(tmp_path: Path, record: bytes) -> None:
+    state = State(tmp_path)
+    with project_lock(state):
+        state.lock.write_bytes(record)
+        with pytest.raises(Locked, match=r"^another process is building this project$"), project_lock(state):
+            pass

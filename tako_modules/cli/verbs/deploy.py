@@ -12,7 +12,7 @@ from tako_modules.base.clock import SystemClock
 from tako_modules.base.errors import Cancelled, ConfigError, UsageError
 from tako_modules.base.text import size_text
 from tako_modules.build import artifact
-from tako_modules.cli import receipt, session, steps
+from tako_modules.cli import mapping, receipt, session, steps
 from tako_modules.cli.console import Console, console
 from tako_modules.cli.numbers import Number
 from tako_modules.cli.options import chosen, shared
@@ -21,8 +21,8 @@ from tako_modules.deploy.main import Deploy, verdict
 from tako_modules.deploy.story import Job
 from tako_modules.deploy.target import Target
 from tako_modules.model.note import BadNote, check_note
-from tako_modules.model.server import LOCAL, Server
-from tako_modules.workspace.project import Workspace, map_server
+from tako_modules.model.server import Server
+from tako_modules.workspace.project import Workspace, map_server, with_server
 
 EXAMPLE = "tako deploy --env production --yes"
 
@@ -49,48 +49,45 @@ def command(plan: bool, servers: tuple[str, ...], note: str, wait: float) -> Non
     workspace = opened.workspace()
     for warning in workspace.project.warnings:
         screen.warn(warning)
-    targets = opened.targets(workspace, servers)
+    targets = opened.targets(workspace, servers, artifact.refused(workspace.project, workspace.folder))
+    server = None if targets else mapping.choose(opened, workspace, confirms=not plan)
+    if server is not None:
+        targets = opened.targets(with_server(workspace, server.name, opened.env))
     if plan:
-        _print_plan(screen, workspace, opened.env, targets or [Target(_offered(opened, workspace))])
+        _print_plan(screen, workspace, opened.env, targets, server)
         return
-    targets = targets or [_offer(opened, workspace)]
     if opened.env == PRODUCTION and session.interactive():
         names = ", ".join(target.name for target in targets)
         session.confirm(options, f"Deploy {workspace.project.name} to production on {names}?")
+    if server is not None:
+        workspace = map_server(workspace, server.name, opened.env)
     session.run(lambda: _deploy(opened, workspace, targets, note, wait))
 
 
-def _offered(opened: Session, workspace: Workspace) -> Server:
-    """Choose a server for an environment that has none; raises ConfigError where a person has to."""
-    servers = opened.inventory()
-    known = [server for server in servers if server.name != LOCAL] or servers
-    if len(known) > 1 or not session.interactive():
-        raise ConfigError(
-            f"{workspace.file.name} maps no server to {opened.env}",
-            hint=f"add to {workspace.file.name}:\n{_mapping(known[0], opened.env)}\n"
-            "or add a server with `tako servers add root@<host>`",
-        )
-    return known[0]
-
-
-def _mapping(server: Server, env: str) -> str:
-    return f'[servers.{server.name}]\nenv = "{env}"'
-
-
-def _offer(opened: Session, workspace: Workspace) -> Target:
-    """Offer a server for an environment that has none, and write it down; raises ConfigError."""
-    server = _offered(opened, workspace)
-    session.confirm(opened.options, f"Deploy to {server.name}, and write that into {workspace.file.name}?")
-    map_server(workspace, server.name, opened.env)
-    return opened.targets(opened.workspace())[0]
-
-
-def _print_plan(screen: Console, workspace: Workspace, env: str, targets: list[Target]) -> None:
+def _print_plan(screen: Console, workspace: Workspace, env: str, targets: list[Target], mapped: Server | None) -> None:
     project = workspace.project
     found = steps.plan(project, env, targets, *artifact.foresee(project, workspace.folder))
+    if mapped is not None:
+        found.insert(0, f"write [servers.{mapped.name}] into {workspace.file.name}")
     for line in found:
         screen.line(line)
     screen.emit({"schema": "tako.plan/1", "app": project.name, "env": env, "steps": found})
+
+
+async def _build(opened: Session, workspace: Workspace) -> artifact.Artifact | None:
+    """Build and pack, what the build prints being lines under the step; None when Ctrl-C stopped it."""
+    screen, options, built = opened.console, opened.options, None
+    lines = steps.Shown(screen, several=False)
+    async with _stopped_by_signal(None):
+        with screen.step(f"building {workspace.project.name}"):
+            built = await artifact.make(
+                workspace.project,
+                workspace.folder,
+                lambda line: lines.line("", line),
+                config=workspace.file.name,
+                repeats=options.quiet or options.json,
+            )
+    return built
 
 
 async def _deploy(opened: Session, workspace: Workspace, targets: list[Target], note: str, wait: float) -> None:
@@ -99,10 +96,7 @@ async def _deploy(opened: Session, workspace: Workspace, targets: list[Target], 
     if environment is None:
         raise ConfigError(f"the environment {opened.env} is not declared")
     started = clock.monotonic()
-    built: artifact.Artifact | None = None
-    async with _stopped_by_signal(None):
-        with screen.step(f"building {project.name}"):
-            built = await artifact.make(project, workspace.folder, screen.detail)
+    built = await _build(opened, workspace)
     if built is None:
         raise Cancelled("cancelled while building: nothing was changed", hint=f"run `{EXAMPLE}` to deploy")
     build_seconds = clock.monotonic() - started

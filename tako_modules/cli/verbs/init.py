@@ -46,10 +46,11 @@ route = "{route}"
 @shared
 def command(name: str | None, route: str | None, server: str | None, runtime: str | None) -> None:
     """Write a tako.toml for the app in this folder."""
-    options, folder = chosen(), Path.cwd()
+    options = chosen()
     opened = Session(options, console(options))
     screen = opened.console
-    file = options.config or folder / FILE
+    file = options.config or Path.cwd() / FILE
+    folder = (Path.cwd() / file).parent.resolve()
     _refuse_taken(file)
     app = text.sanitise_name(name or detect_name(folder) or folder.name) or "app"
     place = setup.find(opened, server or LOCAL).name
@@ -62,7 +63,7 @@ def command(name: str | None, route: str | None, server: str | None, runtime: st
     screen.line(f"wrote {file.name}: app {app}, runtime {kind}, route {answer}")
     if kind != "static":
         screen.line(f"look at `start` in it: it is a guess that a {kind} app has to correct")
-    screen.line("next: tako deploy")
+    screen.line("next: tako deploy" + (f" --config {options.config}" if options.config else ""))
     screen.emit({"schema": "tako.init/1", "file": str(file), "app": app, "runtime": kind, "route": answer})
 
 

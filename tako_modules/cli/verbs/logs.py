@@ -11,7 +11,7 @@ from tako_modules.cli import change, session
 from tako_modules.cli.console import Console, console
 from tako_modules.cli.numbers import WholeNumber
 from tako_modules.cli.options import chosen, shared
-from tako_modules.cli.session import Session
+from tako_modules.cli.session import Session, document
 from tako_modules.deploy.target import Connection, Target
 from tako_modules.mgmt.client import Event
 from tako_modules.protocol.messages import Logs
@@ -88,14 +88,13 @@ def _report(
         {
             "schema": "tako.logs/1",
             "app": app,
-            "servers": [
-                {
-                    "server": server,
-                    "lines": [{"at": one.at, "instance": one.instance, "text": one.text} for one in lines],
-                }
-                for server, lines in heard.items()
-            ],
+            "servers": [_server_document(server, heard[server], result) for server, result in results.items()],
         }
     )
     if errors:
         raise change.verdict(errors, len(results))
+
+
+def _server_document(server: str, lines: list[LineEvent], result: ExitData | TakoError) -> dict[str, object]:
+    texts = [{"at": one.at, "instance": one.instance, "text": one.text} for one in lines]
+    return {"server": server, "lines": texts, "error": document(server, result)["error"]}

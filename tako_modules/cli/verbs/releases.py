@@ -42,4 +42,4 @@ def _tell(screen: Console, server: str, data: ReleasesData) -> None:
         )
         for one in data.releases
     ]
-    screen.table(("version", "state", "made", "size", "note"), rows)
+    screen.table(("version", "state", "deployed", "size", "note"), rows)

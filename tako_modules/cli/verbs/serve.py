@@ -20,7 +20,12 @@ MOST_DEFAULT_WORKERS = 8  # beyond that a person decides
 @click.option("--data-dir", default="/opt/tako", show_default=True, help="Where everything is kept.")
 @click.option("--rootless", is_flag=True, help="Run everything as this user; implied without root.")
 @click.option("--loopback", is_flag=True, help="Listen on this machine's loopback addresses only.")
-@click.option("--workers", type=int, default=None, help="Data-plane processes; one per core when left out.")
+@click.option(
+    "--workers",
+    type=int,
+    default=None,
+    help=f"Data-plane processes; one per core, {MOST_DEFAULT_WORKERS} at the most, when left out.",
+)
 @click.option("--instance-port-offset", default=0, show_default=True, help="Added to the ports 20000-29999.")
 @click.option("--no-acme", is_flag=True, help="Ask no authority for certificates.")
 @click.option("--acme-staging", is_flag=True, help="Ask the staging authority.")

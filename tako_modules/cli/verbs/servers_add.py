@@ -1,6 +1,5 @@
 """`tako servers add`: a bare machine becomes a server."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,15 +8,15 @@ import msgspec
 
 from tako_modules.base import paths
 from tako_modules.base.errors import TakoError, UsageError
-from tako_modules.base.text import NAME, sanitise_name
+from tako_modules.base.text import sanitise_name
 from tako_modules.cli import access, session, setup
 from tako_modules.cli.console import Console, console
 from tako_modules.cli.numbers import WholeNumber
 from tako_modules.cli.options import Options, chosen, shared
-from tako_modules.config.inventory import VARIABLE, address_problem
+from tako_modules.config.inventory import address_problem, name_problem, same_machine
 from tako_modules.deploy import remote
 from tako_modules.deploy.bootstrap import Site
-from tako_modules.model.server import LOCAL, Server
+from tako_modules.model.server import Server
 from tako_modules.protocol.setup import SetupData
 from tako_modules.ssh.login import Access, Login
 from tako_modules.workspace import inventory
@@ -64,14 +63,12 @@ def command(
     dry_run: bool,
 ) -> None:
     """Make a machine a server: log in as root or with sudo, install this very tako, start it."""
-    if os.environ.get(VARIABLE) and not dry_run:
-        raise UsageError(
-            f"{VARIABLE} stands in for your inventory, where the new server would be written down",
-            hint=f"unset {VARIABLE} and run the same command again",
-        )
+    if not dry_run:
+        inventory.check_changeable()
     login = _login(address, port, name)
     keys = _read_keys(public_key) if public_key is not None else ()
     wish = Wish(login, _checked_name(name), description, keys, not no_test, dry_run)
+    _name(wish)
     options = chosen()
     screen = console(options)
     how = access.person_access(
@@ -95,7 +92,7 @@ async def _add(wish: Wish, how: Access, options: Options, screen: Console) -> No
         screen.say(f"{wish.login.host}: {site.seen.words}")
         site.seen.check()
         keys = wish.keys or _login_key(site)
-        _server(wish, site)  # a name that is taken is told before anything is asked or installed
+        _named(wish, site)  # before anything is asked or installed
         await _ensure_python(site, wish, options, screen)
         server = _server(wish, site)
         done = await setup.plan_and_apply(
@@ -106,7 +103,7 @@ async def _add(wish: Wish, how: Access, options: Options, screen: Console) -> No
             screen=screen,
         )
         if not wish.is_dry:
-            await _finish(server, how, done, screen, test=wish.is_tested)
+            await finish(server, how, screen, test=wish.is_tested)
         _tell(screen, server, done, dry=wish.is_dry)
 
 
@@ -133,8 +130,8 @@ def _login_key(site: Site) -> tuple[str, ...]:
     return (site.login_key,)
 
 
-async def _finish(server: Server, how: Access, done: SetupData, screen: Console, *, test: bool) -> None:
-    """Log in as `tako`, then write the server down."""
+async def finish(server: Server, how: Access, screen: Console, *, test: bool) -> None:
+    """Log in as `tako` where that is to be tested, then write the server down; raises TakoError."""
     if test:
         with screen.step(f"logging in as {server.user}"):
             async with remote.reach_remote(server, how) as connection:
@@ -148,20 +145,12 @@ async def _finish(server: Server, how: Access, done: SetupData, screen: Console,
 
 
 def _server(wish: Wish, site: Site) -> Server:
-    """Make the inventory's entry; raises UsageError when the name is another machine's."""
-    known = inventory.read_servers(paths.home())
-    login = wish.login
-    here = next((one for one in known if (one.host, one.port) == (login.host, login.port)), None)
-    name = wish.name or (here.name if here else _default_name(login.host, site.seen.host))
-    taken = next((one for one in known if one.name == name and one != here), None)
-    if taken is not None:
-        raise UsageError(f"the name {name} is taken by {taken.address}", hint="choose another one with --name")
-    if here is not None and here.name != name:
-        raise UsageError(f"{login.host} is already called {here.name}", hint=f"run `tako servers rm {here.name}` first")
+    """Make the inventory's entry; raises UsageError as `_named` does."""
+    here = _here(wish)
     return Server(
-        name=name,
-        host=login.host,
-        port=login.port,
+        name=_named(wish, site),
+        host=wish.login.host,
+        port=wish.login.port,
         admin=site.admin,
         description=wish.description or (here.description if here else ""),
         arch=site.seen.arch,
@@ -170,20 +159,51 @@ def _server(wish: Wish, site: Site) -> Server:
     )
 
 
+def _here(wish: Wish) -> Server | None:
+    """Find the machine in the inventory, by the inventory's own rule."""
+    known = inventory.read_servers(paths.home())
+    return next((one for one in known if same_machine(one, wish.login.host, wish.login.port)), None)
+
+
+def _named(wish: Wish, site: Site) -> str:
+    """Choose the name now that the machine has told its own; raises UsageError when there is none to be had."""
+    name = _name(wish, site.seen.host)
+    if not name:
+        raise UsageError("this machine has no name that could be used", hint="choose one with --name")
+    return name
+
+
+def _name(wish: Wish, told: str = "") -> str:
+    """Choose the name, "" where only the machine can tell; raises UsageError when name or host is taken.
+
+    told: what the machine calls itself.
+    """
+    login, here = wish.login, _here(wish)
+    name = wish.name or (here.name if here else _default_name(login.host, told))
+    if here is not None and (here.name, here.port) != (name, login.port):
+        raise UsageError(
+            f"{login.host} is already called {here.name}: {here.address}",
+            hint=f"run `tako servers rm {here.name}` first",
+        )
+    taken = next((one for one in inventory.read_servers(paths.home()) if one.name == name and one != here), None)
+    if taken is not None:
+        raise UsageError(f"the name {name} is taken by {taken.address}", hint="choose another one with --name")
+    return name
+
+
 def _default_name(host: str, told: str) -> str:
     """Take the first part of the name that was typed; for an address what the machine calls itself."""
     for text in (host if not host.replace(".", "").isdigit() and ":" not in host else "", told):
         name = sanitise_name(text.split(".")[0])
-        if name and name != LOCAL and name != "localhost":
+        if name != "localhost" and name_problem(name) is None:
             return name
-    raise UsageError("this machine has no name that could be used", hint="choose one with --name")
+    return ""
 
 
 def _checked_name(name: str) -> str:
-    if name and (not NAME.fullmatch(name) or name == LOCAL):
-        raise UsageError(
-            f"{name!r} cannot be the name of a server", hint="use lower-case letters, digits and -, e.g. --name la"
-        )
+    problem = name_problem(name) if name else None
+    if problem is not None:
+        raise UsageError(problem.message, hint="choose one of lower-case letters, digits and -, e.g. --name la")
     return name
 
 

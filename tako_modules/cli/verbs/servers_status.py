@@ -43,11 +43,11 @@ def command(name: str) -> None:
         _tell(opened.console, server.name, server.address, results[server.name])
     states = [document(one.name, results[one.name]) for one in servers]
     opened.console.emit({"schema": SCHEMA, "servers": states})
-    errors = {one.name: result for one in servers if isinstance(result := results[one.name], TakoError)}
-    if not name:
-        errors.pop(LOCAL, None)  # whether it runs is nobody's concern until it is asked for
+    if not name and isinstance(results[LOCAL], TakoError):
+        del results[LOCAL]  # whether it runs is nobody's concern until it is asked for
+    errors = {one: result for one, result in results.items() if isinstance(result, TakoError)}
     if errors:
-        raise change.verdict(errors, len(servers))
+        raise change.verdict(errors, len(results))
 
 
 async def _ask(target: Target, connection: Connection) -> ServerState:

@@ -26,6 +26,8 @@ SCHEMA = "tako.servers.uninstall/1"
 def command(name: str, *, dry_run: bool, delete_apps: bool, purge: bool, user: str) -> None:
     """Remove all that `servers add` and the server itself made on a machine, and forget it."""
     opened = Session(chosen(), console(chosen()))
+    if not dry_run and name != LOCAL:
+        inventory.check_changeable()  # before the machine is emptied
     server = setup.find(opened, name)
     wish = RemoveRequest(apply=False, delete_apps=delete_apps, purge=purge)
     if name == LOCAL:

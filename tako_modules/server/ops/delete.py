@@ -1,5 +1,7 @@
 """delete: a deployment goes, with its instances, releases, routes and user."""
 
+from pathlib import Path
+
 import anyio
 import msgspec
 
@@ -47,6 +49,13 @@ async def _delete(request: Delete, control: Control) -> DeletedData:
         control.registry.remove(request.app)
         control.publish()
     control.feeds.tally.drop(request.app)
+    control.ledger.keep_counters(control.feeds.tally.export())
     await control.host.remove_user(request.app)
-    control.ledger.remove_app(request.app, files_left=kept is not None)
+    left = await anyio.to_thread.run_sync(_in_trash, control.host.paths.trash, request.app)
+    control.ledger.remove_app(request.app, files_left=left)
     return DeletedData(app=request.app, existed=existed, trash=str(kept) if kept else "", trash_bytes=size)
+
+
+def _in_trash(trash: Path, app: str) -> bool:
+    """Tell whether data of a deployment is in the trash, from this time or an earlier one: its user owns it still."""
+    return trash.is_dir() and any(path.name.rpartition("-")[0] == app for path in trash.iterdir())

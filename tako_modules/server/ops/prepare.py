@@ -7,6 +7,9 @@ import msgspec
 
 from tako_modules.base import files
 from tako_modules.base.errors import Cancelled, Refused
+from tako_modules.config import rules
+from tako_modules.config.schema import Argv, Health
+from tako_modules.config.tables import Sheet, read_table
 from tako_modules.mgmt.refusal import Refusal
 from tako_modules.mgmt.server import Call
 from tako_modules.model.release import Recipe, Release
@@ -18,15 +21,22 @@ from ..host import Identity
 from ..ledger import release_of
 from ..registry import Entry
 
-__all__ = ["INSTALL_SECONDS", "answer"]
+__all__ = ["INSTALL_SECONDS", "answer", "check_request", "is_ready"]
 
 INSTALL_SECONDS = 900.0  # one install command: a cold cache on a slow line, but not for ever
 LAST_LINES = 20
 
 
+class _Commands(msgspec.Struct, frozen=True, kw_only=True):
+    start: Argv
+    install: tuple[Argv, ...]
+    health: Health
+
+
 async def answer(request: Prepare, call: Call, control: Control) -> PrepareData:
     """Prepare the release; one that cannot be prepared is removed again. Raises TakoError."""
     check_id(request.app)
+    check_request(request)
     control.leases.check(request.app, request.fence)
     path = control.host.paths.app(request.app).release(request.version)
     if not path.is_dir():
@@ -41,15 +51,9 @@ async def _answer(request: Prepare, call: Call, control: Control, entry: Entry) 
     path = control.host.paths.app(request.app).release(request.version)
     release = release_of(entry, request.version)
     wanted = msgspec.structs.replace(release, env=request.env, recipe=request.recipe)
-    if release.prepared and _installs(release.recipe) == _installs(request.recipe):
+    if is_ready(entry, request):
         control.ledger.save_release(entry, wanted)
         return PrepareData(path=str(path), known=True)
-    if request.version in entry.used_versions:
-        raise Refused(
-            f"{request.version} is in use on this server, and its dependencies would be installed in another way",
-            code="conflict",
-            hint="commit or change something, so that the build gets another name, and run `tako deploy` again",
-        )
     who = await control.host.ensure_user(request.app, entry.deployment.uid)
     try:
         await _prepare(wanted, who, call, control, request.fence)
@@ -61,6 +65,46 @@ async def _answer(request: Prepare, call: Call, control: Control, entry: Entry) 
     control.leases.check(request.app, request.fence)
     control.ledger.save_release(entry, msgspec.structs.replace(wanted, prepared=True))
     return PrepareData(path=str(path))
+
+
+def check_request(request: Prepare) -> None:
+    """Hold what a request says to the rules of tako.toml, whoever sent it. Raises Refused."""
+    recipe, sheet = request.recipe, Sheet("", "")
+    health = recipe.health
+    timeout = int(health.timeout) if health.timeout.is_integer() else health.timeout
+    table = {"start": recipe.start, "install": recipe.install, "health": {"path": health.path, "timeout": timeout}}
+    commands = read_table(_Commands, table, (), sheet)
+    if commands is not None:
+        rules.check_health(commands.health, sheet)
+    for number, argv in enumerate((recipe.start, *recipe.install)):
+        rules.check_argv(argv, ("install", number - 1) if number else ("start",), sheet)
+    rules.check_globs(recipe.path, ("path",), sheet)
+    for values in (request.env, recipe.env):
+        rules.read_vars({**values}, ("vars",), sheet)
+        rules.check_size(values, ("vars",), sheet)
+    for problem in sheet.problems:
+        hint = problem.hint or "correct it in tako.toml and run `tako deploy` again"
+        raise Refused(f"{problem.path}: {problem.message}", code="invalid", hint=hint)
+
+
+def is_ready(entry: Entry, request: Prepare) -> bool:
+    """Tell whether a release is prepared in the very way that is asked for, or needs other variables at the most.
+
+    Raises Refused for one in use that would become another one: what replaces its instances must be as it was, also
+    when the deploy that wants the change fails.
+    """
+    release = release_of(entry, request.version)
+    ready = release.prepared and _installs(release.recipe) == _installs(request.recipe)
+    if ready and (release.env, release.recipe) == (request.env, request.recipe):
+        return True
+    if request.version in entry.used_versions:
+        difference = "with other settings" if ready else "and its dependencies would be installed in another way"
+        raise Refused(
+            f"{request.version} is in use on this server, {difference}",
+            code="conflict",
+            hint="commit or change something, so that the build gets another name, and run `tako deploy` again",
+        )
+    return ready
 
 
 def _installs(recipe: Recipe | None) -> object:

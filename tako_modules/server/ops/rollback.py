@@ -3,6 +3,7 @@
 from tako_modules.base.errors import Refused
 from tako_modules.mgmt.server import Call
 from tako_modules.model.deployment import Kind, Rollout
+from tako_modules.plan import rollback as plan
 from tako_modules.protocol.messages import Rollback
 from tako_modules.protocol.replies import DeployedData
 
@@ -33,16 +34,12 @@ async def answer(request: Rollback, call: Call, control: Control) -> DeployedDat
     return await change(entry, wish, request.fence, call, control)
 
 
-def _target(entry: Entry, wanted: str, control: Control) -> Rollout:
-    running = entry.deployment.shape.version if entry.deployment.shape else ""
-    good = [rollout for rollout in control.ledger.good_rollouts(entry.app) if rollout.after.version in entry.releases]
-    if wanted:
-        found = next((one for one in good if wanted in (one.id, one.after.version)), None)
-    else:
-        found = next((one for one in good if one.after.version != running), None)
+def _target(entry: Entry, name: str, control: Control) -> Rollout:
+    good = control.ledger.good_rollouts(entry.app)
+    found = plan.wanted(good, entry.releases, name) if name else plan.previous(good, entry.releases)
     if found is None:
         raise Refused(
-            f"{wanted or 'an earlier good deployment'} of {entry.app} is not kept on this server",
+            f"{name or 'an earlier good deployment'} of {entry.app} is not kept on this server",
             code="not_found",
             hint="run `tako releases` to see what is kept",
         )

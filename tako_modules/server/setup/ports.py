@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from tako_modules.supervisor import ports as kernel
@@ -21,8 +21,9 @@ def holders(ports: Iterable[int]) -> dict[int, Holder]:
     wanted = set(ports)
     inodes = {one.inode: one.port for one in kernel.listeners() if one.port in wanted}
     found: dict[int, set[int]] = defaultdict(set)
-    for pid, inode in _open_sockets() if inodes else ():
-        if inode in inodes:
+    for process in PROC.glob("[0-9]*") if inodes else ():
+        pid = int(process.name)
+        for inode in inodes.keys() & set(kernel.sockets(pid)):
             found[inodes[inode]].add(pid)
     return {port: _holder(found[port]) for port in set(inodes.values())}
 
@@ -34,26 +35,6 @@ def _holder(pids: set[int]) -> Holder:
     pid = min(pids - {SYSTEMD}, default=SYSTEMD)
     unit = _SERVICE.search(_text(pid, "cgroup"))
     return Holder(pid, _text(pid, "comm").strip() or "a process", unit[1] if unit else "")
-
-
-def _open_sockets() -> Iterator[tuple[int, int]]:
-    """Give (pid, inode) of every socket that a process has open."""
-    for process in PROC.glob("[0-9]*"):
-        for target in _targets(process / "fd"):
-            if target.startswith("socket:["):
-                yield int(process.name), int(target[len("socket:[") : -1])
-
-
-def _targets(folder: Path) -> Iterator[str]:
-    try:
-        descriptors = list(folder.iterdir())
-    except OSError:
-        return  # the process has ended
-    for descriptor in descriptors:
-        try:
-            yield str(descriptor.readlink())
-        except OSError:
-            continue  # closed meanwhile
 
 
 def _text(pid: int, name: str) -> str:
