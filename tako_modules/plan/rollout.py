@@ -7,7 +7,7 @@ never drops below what serves. A rollout ends when no instance that it replaced 
 
 from collections.abc import Iterator
 
-from tako_modules.model.deployment import Outcome, Rollout, Shape
+from tako_modules.model.deployment import Kind, Outcome, Rollout, Shape
 from tako_modules.model.instance import Instance, InstanceState
 
 from . import steady
@@ -17,6 +17,7 @@ from .view import View, admitted
 __all__ = ["UNDO_SECONDS", "cancellable", "moments", "needed", "steps", "tries"]
 
 _ENDING = (InstanceState.DRAINING, InstanceState.FAILED)
+_KEEPS = (Kind.SCALE, Kind.START)  # what runs already is what they want, and counts
 UNDO_SECONDS = 60.0  # undoing may take this long beyond the deadline; then the steady state takes over
 
 
@@ -32,7 +33,7 @@ def cancellable(rollout: Rollout) -> bool:
 
 def tries(rollout: Rollout, one: Instance) -> bool:
     """Tell whether an instance is one that the rollout tries out, so that its end is the rollout's to answer."""
-    return not rollout.committed and not rollout.undoing and _new(one, rollout)
+    return not rollout.committed and not rollout.undoing and _brought(one, rollout)
 
 
 def steps(view: View) -> list[Step]:
@@ -46,7 +47,8 @@ def steps(view: View) -> list[Step]:
 
 
 def _forward(view: View, rollout: Rollout) -> list[Step]:
-    broken = next((one for one in view.instances if _new(one, rollout) and one.state is InstanceState.FAILED), None)
+    failed = (one for one in view.instances if one.state is InstanceState.FAILED)
+    broken = next((one for one in failed if _brought(one, rollout)), None)
     if broken is not None:
         return [Undo(f"instance {broken.number} {broken.reason}")]
     if view.now >= rollout.deadline:
@@ -108,8 +110,13 @@ def _undo(view: View, rollout: Rollout) -> list[Step]:
     return found
 
 
-def _new(one: Instance, rollout: Rollout) -> bool:
+def _brought(one: Instance, rollout: Rollout) -> bool:
     return one.number >= rollout.first_number and one.version == rollout.after.version
+
+
+def _new(one: Instance, rollout: Rollout) -> bool:
+    """Tell whether an instance is one that the rollout wants."""
+    return _brought(one, rollout) or (rollout.kind in _KEEPS and one.version == rollout.after.version)
 
 
 def _settled(one: Instance, rollout: Rollout) -> bool:

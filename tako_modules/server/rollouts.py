@@ -34,7 +34,6 @@ class Wish:
     after: Shape
     window: float = WINDOW_SECONDS
     parallel: bool = False
-    keep: bool = False
     note: str = ""
     requested_by: str = ""
 
@@ -75,7 +74,7 @@ class Rollouts:
             requested_by=wish.requested_by,
             started_at=max(self._clock.now(), last),
             deadline=self._clock.monotonic() + _longest(wish, timeout),
-            first_number=0 if wish.keep else deployment.next_number,
+            first_number=deployment.next_number,
         )
         vitals = msgspec.structs.replace(deployment.vitals, crashes=0, next_start_at=0.0)
         self._ledger.change(entry, msgspec.structs.replace(deployment, rollout=rollout, vitals=vitals))

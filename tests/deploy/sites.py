@@ -31,7 +31,7 @@ from tako_modules.protocol.replies import (
 )
 from tests.mgmt.doors import greet, serving
 
-__all__ = ["Site", "deploy_to", "lost"]
+__all__ = ["Site", "deploy_to", "lost", "packed"]
 
 Answer = Callable[[Request, Call], Awaitable[msgspec.Struct]]
 REPLIES: dict[type, msgspec.Struct] = {
@@ -90,6 +90,14 @@ def lost(site: Site) -> Answer:
     return go
 
 
+def packed(folder: Path, version: str, *, other_name: str = "") -> Artifact:
+    """Make a small artifact."""
+    path = folder / f"{version}.tar.gz"
+    path.write_bytes(b"packed")
+    recipe = Recipe(runtime="command", start=("run",))
+    return Artifact(version=version, path=path, size=6, sha256="0" * 64, files=1, recipe=recipe, other_name=other_name)
+
+
 @asynccontextmanager
 async def deploy_to(
     folder: Path, sites: Sequence[Site], *, release: str = "", artifact: Artifact | None = None
@@ -112,16 +120,8 @@ async def deploy_to(
         async with another() as client:
             yield Connection(client=client, another=another)
 
-    (folder / "v1.tar.gz").write_bytes(b"packed")
-    packed = artifact or Artifact(
-        version="v1",
-        path=folder / "v1.tar.gz",
-        size=6,
-        sha256="0" * 64,
-        files=1,
-        recipe=Recipe(runtime="command", start=("run",)),
-    )
-    job = Job(app="shop", artifact=packed, env={}, recipe=packed.recipe, routes=("shop.example.com",))
+    built = artifact or packed(folder, "v1")
+    job = Job(app="shop", artifact=built, env={}, recipe=built.recipe, routes=("shop.example.com",))
     targets = [Target(Server(name=site.name, host="127.0.0.1")) for site in sites]
     async with anyio.create_task_group() as tasks:
         for site in sites:

@@ -101,16 +101,36 @@ def test_an_app_that_ignores_sigterm_is_killed_and_the_rollout_ends() -> None:
 def test_scaling_up_keeps_the_running_instances() -> None:
     machine = running()
     kept = set(machine.instances)
-    machine.roll(msgspec.structs.replace(OLD, instances=4), Kind.SCALE, first_number=0)
+    machine.roll(msgspec.structs.replace(OLD, instances=4), Kind.SCALE)
     machine.run(20)
     assert machine.outcome is Outcome.SUCCESS
     assert kept < set(machine.instances)
     assert machine.capacity() == 4
 
 
+def test_scaling_up_is_not_undone_by_the_end_of_an_instance_that_ran_before() -> None:
+    machine = running()
+    machine.roll(msgspec.structs.replace(OLD, instances=4), Kind.SCALE)
+    machine.run(1)
+    machine.crash(1)
+    machine.run(30)
+    assert machine.outcome is Outcome.SUCCESS
+    assert machine.capacity() == 4
+
+
+def test_scaling_up_is_undone_by_a_new_instance_that_fails() -> None:
+    machine = running()
+    machine.roll(msgspec.structs.replace(OLD, instances=4), Kind.SCALE)
+    machine.run(1)
+    machine.crash(3)
+    machine.run(30)
+    assert machine.outcome is Outcome.FAILED
+    assert machine.capacity() == 2
+
+
 def test_scaling_down_retires_the_newest() -> None:
     machine = running(msgspec.structs.replace(OLD, instances=4))
-    machine.roll(msgspec.structs.replace(OLD, instances=1), Kind.SCALE, first_number=0)
+    machine.roll(msgspec.structs.replace(OLD, instances=1), Kind.SCALE)
     machine.run(20)
     assert machine.outcome is Outcome.SUCCESS
     assert list(machine.instances) == [1]

@@ -26,5 +26,5 @@ async def answer(request: Scale, call: Call, control: Control) -> DeployedData:
             f"instances must be 0 to {MOST_INSTANCES}", code="invalid", hint="run `tako scale 2`, or 0 for on demand"
         )
     shape = msgspec.structs.replace(running_shape(entry), instances=request.instances)
-    wish = Wish(kind=Kind.SCALE, after=shape, keep=True, requested_by=str(call.peer.uid))
+    wish = Wish(kind=Kind.SCALE, after=shape, requested_by=str(call.peer.uid))
     return await change(entry, wish, request.fence, call, control)

@@ -17,6 +17,5 @@ async def answer(request: Start, call: Call, control: Control) -> DeployedData:
     entry = control.entry(request.app)
     control.leases.check(request.app, request.fence)
     shape = serving_shape(entry)
-    running = not entry.deployment.stopped
-    wish = Wish(kind=Kind.START, after=shape, window=0.0, parallel=True, keep=running, requested_by=str(call.peer.uid))
+    wish = Wish(kind=Kind.START, after=shape, window=0.0, parallel=True, requested_by=str(call.peer.uid))
     return await change(entry, wish, request.fence, call, control)
