@@ -1,6 +1,5 @@
 """What leaves control for the workers: never a snapshot that would refuse those who are served now."""
 
-import os
 import socket
 from collections.abc import Iterator
 
@@ -54,17 +53,21 @@ class Bench:
             app="shop", number=number, version="v", port=20000 + number, state=state, withdrawn_at=withdrawn_at
         )
 
-    def sent(self) -> int:
-        """How many snapshots have gone out since the last look."""
-        count = 0
+    def received(self) -> list[feed.Snapshot]:
+        """Give the snapshots that have gone out since the last look."""
+        found: list[feed.Snapshot] = []
         while True:
             try:
-                _, memory, _, _ = socket.recv_fds(self.init, 1 << 17, 4)
+                _, [memory], _, _ = socket.recv_fds(self.init, 1 << 17, 4)
             except BlockingIOError:
-                return count
-            for descriptor in memory:
-                os.close(descriptor)
-            count += 1
+                return found
+            with open(memory, "rb") as file:
+                file.seek(0)
+                found.append(feed.decode_snapshot(file.read()))
+
+    def sent(self) -> int:
+        """How many snapshots have gone out since the last look."""
+        return len(self.received())
 
     def close(self) -> None:
         self.init.close()
@@ -149,3 +152,20 @@ def test_what_a_new_snapshot_withdraws_is_not_let_go_while_no_worker_is_known(be
     bench.instance(1, InstanceState.DRAINING, withdrawn_at=2.0)
     bench.publisher.publish(2.0)
     assert bench.drained == [], "one that starts now may still have the snapshot before"
+
+
+def test_the_server_is_well_while_one_of_its_apps_serves_or_sleeps(bench: Bench) -> None:
+    bench.publisher.certificates = (CERTIFICATE,)
+    bench.publisher.publish(0.0)
+    assert [one.healthy for one in bench.received()] == [True]
+    bench.instance(1, InstanceState.STARTING)
+    bench.publisher.publish(0.0)
+    assert [one.healthy for one in bench.received()] == [False]
+    [entry] = bench.registry
+    entry.set(stopped=True)
+    bench.publisher.publish(0.0)
+    assert [one.healthy for one in bench.received()] == [True], "nothing should run"
+    entry.set(stopped=False, shape=Shape(version="v", routes=("shop.example.com",), instances=0))
+    bench.instances.clear()
+    bench.publisher.publish(0.0)
+    assert [one.healthy for one in bench.received()][-1:] == [True], "it sleeps"
