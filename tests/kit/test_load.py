@@ -19,6 +19,7 @@ from .load import Load, Options, Summary
 
 APP = Path(__file__).parent / "apps" / "echo" / "app.py"
 HOST = "echo.test"
+ENDED = (ConnectionError, ssl.SSLError)  # the load leaves with answers on their way: to TLS that is an error
 LITTLE = Options(port=0, host=HOST, plain=True, keep_alive=4, fresh=2, slow=0, websockets=2, rate=200.0)
 
 
@@ -120,11 +121,11 @@ async def passing(port: int, to: int, context: ssl.SSLContext) -> AsyncIterator[
     """Take TLS off on `port` and pass the bytes to another port and back."""
 
     async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError):
+        with suppress(*ENDED):
             while data := await source.read(65536):
                 sink.write(data)
         sink.close()
-        with suppress(ConnectionError, ssl.SSLError):
+        with suppress(*ENDED):
             await sink.wait_closed()
 
     serving: set[asyncio.Task[None] | None] = set()
