@@ -13,7 +13,7 @@ from tako_modules.base.text import Secret
 from tako_modules.deploy import remote
 from tako_modules.ssh.login import Access, Question
 
-__all__ = ["person_access"]
+__all__ = ["ask", "person_access"]
 
 _TERMINAL = threading.Lock()  # one question at a time, though servers are reached side by side
 _given: dict[Path, Secret] = {}
@@ -36,7 +36,8 @@ def person_access(
         return found
 
     async def ask_host(question: Question) -> bool:
-        return await anyio.to_thread.run_sync(_confirm_host, question, still)
+        key = f"Its key is {question.fingerprint} ({question.kind})"
+        return await ask(f"{question.host} is not known yet. {key}. Trust it?", still)
 
     async def ask_passphrase(path: Path) -> str:
         return await anyio.to_thread.run_sync(_prompt_passphrase, path, still)
@@ -44,10 +45,14 @@ def person_access(
     return replace(found, ask=ask_host, passphrase=ask_passphrase)
 
 
-def _confirm_host(question: Question, still: Callable[[], AbstractContextManager[None]]) -> bool:
-    words = f"{question.host} is not known yet. Its key is {question.fingerprint} ({question.kind}). Trust it?"
+async def ask(question: str, still: Callable[[], AbstractContextManager[None]]) -> bool:
+    """Ask a person for a yes while other servers go on."""
+    return await anyio.to_thread.run_sync(_confirm, question, still)
+
+
+def _confirm(question: str, still: Callable[[], AbstractContextManager[None]]) -> bool:
     with _TERMINAL, still():
-        return click.confirm(words, default=False, err=True)
+        return click.confirm(question, default=False, err=True)
 
 
 def _prompt_passphrase(path: Path, still: Callable[[], AbstractContextManager[None]]) -> str:

@@ -2,7 +2,11 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
+import msgspec
+
+from tako_modules.base import paths
 from tako_modules.base.errors import TakoError, UsageError
 from tako_modules.deploy import bootstrap, remote
 from tako_modules.deploy.bootstrap import Site
@@ -10,6 +14,7 @@ from tako_modules.deploy.progress import Progress
 from tako_modules.model.server import Server
 from tako_modules.protocol.setup import SetupData
 from tako_modules.ssh.login import Access, Login
+from tako_modules.workspace import inventory
 
 from . import access, session
 from .console import Console
@@ -19,7 +24,7 @@ from .steps import Shown
 
 Act = Callable[[bool, Progress], Awaitable[SetupData]]
 
-__all__ = ["enter", "enter_as_admin", "find", "plan_and_apply", "tell"]
+__all__ = ["enter", "enter_as_admin", "find", "learned", "login_key", "make_server", "plan_and_apply", "tell"]
 
 
 def find(opened: Session, name: str) -> Server:
@@ -52,6 +57,54 @@ async def enter(login: Login, how: Access, screen: Console) -> AsyncIterator[Sit
         async with bootstrap.enter(login, how) as site:
             step.end()
             yield site
+
+
+def learned(server: Server, site: Site) -> Server:
+    """Add to an entry of the inventory what a look at the machine has told."""
+    seen = site.seen
+    python = seen.python.version if seen.python else ""
+    return msgspec.structs.replace(server, admin=site.admin, arch=seen.arch, libc=seen.libc, python=python)
+
+
+async def make_server(server: Server, user: str, screen: Console) -> None:
+    """Make a machine of the inventory a server, as a person at the terminal has agreed; raises TakoError.
+
+    user: the login that is, or becomes, root there.
+    """
+    how = access.person_access(asks=True, still=screen.still)
+    login = replace(remote.login_of(server, user), is_new=True)
+    async with enter(login, how, screen) as site:
+        site.seen.check()
+        if site.seen.python is None and site.seen.installer:
+            await _install_python(site, screen)
+        keys = login_key(site)
+        await plan_and_apply(
+            lambda apply, progress: site.install(keys, progress, apply=apply),
+            question=f"Make {server.host} a server?",
+            dry=False,
+            options=Options(yes=True),
+            screen=screen,
+        )
+        if not inventory.is_replaced():
+            inventory.update_server(paths.home(), learned(server, site))
+
+
+async def _install_python(site: Site, screen: Console) -> None:
+    installer = site.seen.installer
+    if not await access.ask(f"There is no Python 3.11 or newer there. Install it by {installer}?", screen.still):
+        raise TakoError(f"{site.root.name} has no Python 3.11 or newer", hint="install python3 there, then try again")
+    with screen.step(f"installing Python by {installer}"):
+        await site.install_python()
+
+
+def login_key(site: Site) -> tuple[str, ...]:
+    """Give the key that logged in, as a line of authorized_keys; raises UsageError when it cannot be told."""
+    if not site.login_key:
+        raise UsageError(
+            "it cannot be told which key logged in (a certificate of the agent has none of its own)",
+            hint="name the key that shall deploy: `tako servers add` with --public-key ~/.ssh/id_ed25519.pub",
+        )
+    return (site.login_key,)
 
 
 async def plan_and_apply(

@@ -93,7 +93,8 @@ class SshStream(ByteStream):
         code, text = self._process.returncode, words.decode(errors="replace").strip()
         if code in NOT_FOUND:
             return TakoMissing(
-                f"tako is not installed on {self._name}: {text}", hint="set it up: `tako servers add`, or `tako deploy`"
+                f"tako is not installed on {self._name}: {text}",
+                hint="set it up: `tako servers add`, or `tako deploy` at a terminal",
             )
         if code == SERVER_DOWN:
             return ServerDown(

@@ -12,7 +12,7 @@ from tako_modules.model.server import Server
 
 from .project import read_text
 
-__all__ = ["add_server", "check_changeable", "read_servers", "remove_server", "update_server"]
+__all__ = ["add_server", "check_changeable", "is_replaced", "read_servers", "remove_server", "update_server"]
 
 
 def read_servers(home: Home) -> tuple[Server, ...]:
@@ -22,9 +22,14 @@ def read_servers(home: Home) -> tuple[Server, ...]:
     return inventory.parse_inventory(read_text(home.inventory), _name(home)) if home.inventory.exists() else ()
 
 
+def is_replaced() -> bool:
+    """Tell whether TAKO_SERVERS stands in for the file."""
+    return bool(os.environ.get(inventory.VARIABLE, "").strip())
+
+
 def check_changeable() -> None:
     """Raise UsageError where TAKO_SERVERS stands in for the file: what is to be written down has no place then."""
-    if os.environ.get(inventory.VARIABLE, "").strip():
+    if is_replaced():
         message = f"{inventory.VARIABLE} stands in for your inventory, which is not changed"
         raise UsageError(message, hint=f"unset {inventory.VARIABLE} and run the same command again")
 

@@ -12,6 +12,7 @@ from tests.kit.local import Local
 from tests.kit.projects import local_project, project
 from tests.kit.terminal import COLUMNS, on_terminal
 
+UNREACHABLE = 4
 SILENCE = 2.0  # seconds in which a step may show nothing
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3\d|4\d|9\d|10\d)[;\dm]")
 SLOW = ("release = 'sleep 3'", "build = 'sleep 3'")
@@ -84,3 +85,22 @@ def test_making_a_server_is_never_silent(server: Container, tako_pyz: Path, tmp_
     assert deployed.code == 0, deployed.raw
     assert deployed.longest_silence <= SILENCE
     assert "✓ connecting to la" in deployed.raw
+
+
+def test_a_bare_machine_of_the_inventory_is_made_a_server_by_the_deploy_to_it(
+    server: Container, tako_pyz: Path, tmp_path: Path
+) -> None:
+    desk = Desk(tako_pyz, tmp_path, server.key)
+    desk.know("la", "127.0.0.1", server.ssh_port, server.host_key)
+    folder = project("shop", tmp_path / "shop")
+    argv, env = desk.argv("deploy"), desk.env()
+    refused = on_terminal(argv, env=env, cwd=folder, seconds=90, typed=b"y\nn\n")  # to production, and no server there
+    assert refused.code == UNREACHABLE, refused.raw
+    assert "Log in as root and make la a server?" in refused.raw
+    assert "tako" not in server.exec(["ls", "/opt", "/usr/local/bin"]).out
+    made = on_terminal(argv, env=env, cwd=folder, seconds=120, typed=b"y\ny\n")
+    assert made.code == 0, made.raw
+    assert "✓ start tako.service" in made.raw
+    assert "https://shop.bed.test/" in made.lines[-2]
+    assert 'admin = "root"' in (desk.home / "config.toml").read_text()
+    assert desk.tako("servers", "restart", "la", "--yes").code == 0

@@ -15,6 +15,7 @@ from tako_modules.build import artifact
 from tako_modules.cli import mapping, receipt, session, steps
 from tako_modules.cli.console import Console, console
 from tako_modules.cli.numbers import Number
+from tako_modules.cli.offer import Offer
 from tako_modules.cli.options import chosen, shared
 from tako_modules.cli.session import PRODUCTION, Session
 from tako_modules.deploy.main import Deploy, verdict
@@ -117,7 +118,7 @@ async def _deploy(opened: Session, workspace: Workspace, targets: list[Target], 
         job,
         targets,
         release=project.release,
-        reach=opened.reach,
+        reach=Offer(opened).reach,
         progress=shown,
         clock=clock,
     )

@@ -91,7 +91,7 @@ async def _add(wish: Wish, how: Access, options: Options, screen: Console) -> No
     async with setup.enter(wish.login, how, screen) as site:
         screen.say(f"{wish.login.host}: {site.seen.words}")
         site.seen.check()
-        keys = wish.keys or _login_key(site)
+        keys = wish.keys or setup.login_key(site)
         _named(wish, site)  # before anything is asked or installed
         await _ensure_python(site, wish, options, screen)
         server = _server(wish, site)
@@ -121,15 +121,6 @@ async def _ensure_python(site: Site, wish: Wish, options: Options, screen: Conso
         await site.install_python()
 
 
-def _login_key(site: Site) -> tuple[str, ...]:
-    if not site.login_key:
-        raise UsageError(
-            "it cannot be told which key logged in (a certificate of the agent has none of its own)",
-            hint="name the key that shall deploy: --public-key ~/.ssh/id_ed25519.pub",
-        )
-    return (site.login_key,)
-
-
 async def finish(server: Server, how: Access, screen: Console, *, test: bool) -> None:
     """Log in as `tako` where that is to be tested, then write the server down; raises TakoError."""
     if test:
@@ -147,16 +138,13 @@ async def finish(server: Server, how: Access, screen: Console, *, test: bool) ->
 def _server(wish: Wish, site: Site) -> Server:
     """Make the inventory's entry; raises UsageError as `_named` does."""
     here = _here(wish)
-    return Server(
+    server = Server(
         name=_named(wish, site),
         host=wish.login.host,
         port=wish.login.port,
-        admin=site.admin,
         description=wish.description or (here.description if here else ""),
-        arch=site.seen.arch,
-        libc=site.seen.libc,
-        python=site.seen.python.version if site.seen.python else "",
     )
+    return setup.learned(server, site)
 
 
 def _here(wish: Wish) -> Server | None:
