@@ -1,6 +1,5 @@
 """Holding the lease of a deployment while something is changed, and giving it back on every way out."""
 
-import getpass
 import os
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -10,6 +9,7 @@ import anyio
 
 from tako_modules.base.clock import Clock
 from tako_modules.base.errors import Locked, TakoError, Unreachable
+from tako_modules.base.person import user_name
 from tako_modules.mgmt.client import Client
 from tako_modules.protocol.messages import Lease, Owner
 from tako_modules.protocol.replies import LeaseData
@@ -25,11 +25,7 @@ GIVE_SECONDS = 5.0  # giving back is a courtesy: the lease expires by itself
 
 def this_owner() -> Owner:
     """Say who we are in words that a colleague understands."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = str(os.getuid())
-    return Owner(user=user, host=socket.gethostname(), pid=os.getpid())
+    return Owner(user=user_name(), host=socket.gethostname(), pid=os.getpid())
 
 
 @asynccontextmanager

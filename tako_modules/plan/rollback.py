@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterator, Sequence
 
 from tako_modules.model.deployment import Kind, Rollout, Shape
 
-__all__ = ["previous", "wanted"]
+__all__ = ["BEGINS", "previous", "wanted"]
 
-_BEGINS = (Kind.DEPLOY, Kind.ROLLBACK)  # the others change a deployment that runs
+BEGINS = (Kind.DEPLOY, Kind.ROLLBACK)  # the others change a deployment that runs
 
 
 def previous(good: Sequence[Rollout], kept: Collection[str]) -> Rollout | None:
@@ -33,7 +33,7 @@ def _deployments(good: Sequence[Rollout]) -> Iterator[tuple[Rollout, Rollout]]:
     last: Rollout | None = None
     for one in good:
         last = last or one
-        if one.kind in _BEGINS:
+        if one.kind in BEGINS:
             yield last, one
             last = None
     if last is not None:

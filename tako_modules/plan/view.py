@@ -7,9 +7,9 @@ import msgspec
 from tako_modules.model.deployment import Deployment
 from tako_modules.model.instance import Instance, InstanceState
 
-__all__ = ["View"]
+__all__ = ["ACTIVE", "View"]
 
-_ACTIVE = (InstanceState.STARTING, InstanceState.HEALTHY, InstanceState.UNHEALTHY)
+ACTIVE = (InstanceState.STARTING, InstanceState.HEALTHY, InstanceState.UNHEALTHY)
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,7 +24,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     def active(self) -> list[Instance]:
         """Instances that serve or are about to: neither ending nor failed, the oldest first."""
         return sorted(
-            (one for one in self.instances if one.state in _ACTIVE and not one.gone), key=lambda one: one.number
+            (one for one in self.instances if one.state in ACTIVE and not one.gone), key=lambda one: one.number
         )
 
     @property

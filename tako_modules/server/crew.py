@@ -16,6 +16,7 @@ from tako_modules.base.ids import split_deployment_id
 from tako_modules.config import layer
 from tako_modules.model.instance import Instance, InstanceState
 from tako_modules.model.release import Release
+from tako_modules.plan.view import ACTIVE
 from tako_modules.supervisor import keeper, ports, spawn, verdict
 from tako_modules.telemetry import follow
 from tako_modules.telemetry.capture import Capture
@@ -30,7 +31,6 @@ __all__ = ["Crew"]
 
 Owns = Callable[[], Awaitable[ports.Ownership]]
 TAKO = "{tako}"
-WATCHED = (InstanceState.STARTING, InstanceState.HEALTHY, InstanceState.UNHEALTHY)
 PORTS_SECONDS = 10.0  # the one-shot look at an instance's listeners
 
 
@@ -142,7 +142,7 @@ class Crew:
         number = int(child.id.rpartition("/")[2])
         self._report(entry.app, facts.Spawned(number=number, pid=child.pid, birth=child.start))
         one = entry.instances.get(number)
-        if one is not None and one.state in WATCHED:
+        if one is not None and one.state in ACTIVE:
             self._watch(entry, one, child)
 
     def _capture(self, entry: Entry, one: Instance, pipe: int) -> Capture:

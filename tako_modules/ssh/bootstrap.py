@@ -1,6 +1,5 @@
 """Root on a machine that has no tako yet: by its own login or by sudo, and one at a time."""
 
-import getpass
 import os
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
@@ -11,6 +10,7 @@ import anyio
 
 from tako_modules.base.clock import SystemClock, utc_text
 from tako_modules.base.errors import Locked, TakoError
+from tako_modules.base.person import user_name
 from tako_modules.base.process import Result
 from tako_modules.base.text import plain_text
 
@@ -94,12 +94,8 @@ async def hold_lock(shell: RootShell) -> AsyncIterator[None]:
 
 def _this_holder() -> bytes:
     """Say who holds the lock and since when, in one line."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = str(os.getuid())
     since = utc_text(SystemClock().now())
-    words = f"{user}@{socket.gethostname()} (pid {os.getpid()}) since {since}"
+    words = f"{user_name()}@{socket.gethostname()} (pid {os.getpid()}) since {since}"
     return f"{plain_text(words, lines=False)}\n".encode()
 
 

@@ -1,6 +1,5 @@
 """One command at a time changes a project: a flock that ends with its process."""
 
-import getpass
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ import msgspec
 from tako_modules.base.clock import SystemClock, utc_text
 from tako_modules.base.errors import Locked
 from tako_modules.base.files import disk_errors, file_lock
+from tako_modules.base.person import user_name
 
 from .state import FOLDER, State
 
@@ -41,7 +41,7 @@ def project_lock(state: State) -> Iterator[None]:
                 f"{_holder(state)} is building this project",
                 hint=f"wait until that has ended, and the lock {FOLDER}/lock with it, then run the command again",
             )
-        mine = _Holder(user=_user(), pid=os.getpid(), since=utc_text(SystemClock().now()))
+        mine = _Holder(user=user_name(), pid=os.getpid(), since=utc_text(SystemClock().now()))
         with disk_errors(f"write {FOLDER}/lock"):
             state.lock.write_bytes(msgspec.json.encode(mine) + b"\n")
         yield
@@ -54,10 +54,3 @@ def _holder(state: State) -> str:
             return msgspec.json.decode(file.read(_RECORD_LIMIT), type=_Holder).words
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return "another process"
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())

@@ -20,40 +20,12 @@ from tako_modules.model.release import Recipe
 from tako_modules.model.server import Server
 from tako_modules.protocol import messages
 from tako_modules.protocol.messages import Request
-from tako_modules.protocol.replies import (
-    DeployedData,
-    ExitData,
-    LeaseData,
-    PrepareData,
-    RoutesData,
-    ServerInfoData,
-    UploadData,
-)
+from tests.cli.scripted import ANSWERS
 from tests.mgmt.doors import greet, serving
 
 __all__ = ["Site", "deploy_to", "lost", "packed"]
 
 Answer = Callable[[Request, Call], Awaitable[msgspec.Struct]]
-REPLIES: dict[type, msgspec.Struct] = {
-    messages.Lease: LeaseData(fence=1, expires_in=30.0),
-    messages.ServerInfo: ServerInfoData(
-        mode="server",
-        socket="/run/tako.sock",
-        data_dir="/data",
-        http_port=80,
-        https_port=443,
-        no_acme=True,
-        rootless=True,
-        server_version="0.1.0",
-        build="",
-        free_bytes=1 << 40,
-    ),
-    messages.Routes: RoutesData(routes=()),
-    messages.Upload: UploadData(path="/data/v1", known=True),
-    messages.Prepare: PrepareData(path="/data/v1"),
-    messages.RunRelease: ExitData(exit_code=0),
-    messages.Deploy: DeployedData(status="deployed", app="shop", version="v1"),
-}
 
 
 @dataclass(slots=True)
@@ -72,7 +44,9 @@ class Site:
             return await greet(request, call)
         if type(request) in self.answers:
             return await self.answers[type(request)](request, call)
-        return REPLIES[type(request)]
+        answer = ANSWERS[type(request)]
+        assert isinstance(answer, msgspec.Struct)
+        return answer
 
     def got(self, kind: type) -> list[Request]:
         """Give the messages of one kind."""

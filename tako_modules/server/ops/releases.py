@@ -3,16 +3,15 @@
 from collections.abc import Sequence
 
 from tako_modules.mgmt.server import Call
-from tako_modules.model.deployment import Kind, Rollout
+from tako_modules.model.deployment import Rollout
 from tako_modules.model.release import Release
+from tako_modules.plan.rollback import BEGINS
 from tako_modules.protocol.messages import ListReleases
 from tako_modules.protocol.replies import ReleaseLine, ReleasesData
 
 from ..control import Control
 
 __all__ = ["answer", "deployed_at"]
-
-BRINGS = (Kind.DEPLOY, Kind.ROLLBACK)  # the others change instances of a version that was there
 
 
 async def answer(request: ListReleases, call: Call, control: Control) -> ReleasesData:
@@ -44,6 +43,6 @@ def deployed_at(release: Release, good: Sequence[Rollout]) -> float:
 
     good: rollouts that ended well, newest first.
     """
-    brought = (one for one in good if one.kind in BRINGS and one.after.version == release.version)
+    brought = (one for one in good if one.kind in BEGINS and one.after.version == release.version)
     last = next(brought, None)
     return release.created_at if last is None else last.finished_at or last.started_at
